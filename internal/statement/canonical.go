@@ -1,0 +1,92 @@
+package statement
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/gowebpki/jcs"
+	"golang.org/x/text/unicode/norm"
+)
+
+// MaxSize bounds a statement and a message payload, in bytes.
+const MaxSize = 32 << 10
+
+// maxSafe is the largest integer that every JSON implementation reads exactly
+// (RFC 8785 §3.2.2.3, IEEE 754 double).
+const maxSafe = 1<<53 - 1
+
+// ErrNotCanonical says that bytes are JSON but not the one canonical spelling
+// of their value.
+var ErrNotCanonical = errors.New("not canonical JSON")
+
+// Marshal returns the canonical form of v: RFC 8785, with no null, no fraction,
+// no integer beyond 2^53-1 and every string in NFC. A nil slice or map is an
+// error: the formats know absent and empty, never null.
+func Marshal(v any) ([]byte, error) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("statement: marshal: %w", err)
+	}
+	canonical, err := jcs.Transform(raw)
+	if err != nil {
+		return nil, fmt.Errorf("statement: marshal: %w", err)
+	}
+	if err := checkTokens(canonical); err != nil {
+		return nil, fmt.Errorf("statement: marshal: %w", err)
+	}
+	return canonical, nil
+}
+
+// Unmarshal decodes data into v and refuses every spelling but the canonical
+// one: unknown or case-variant members, duplicates, null, fractions, escapes
+// that need not be, unordered members, trailing bytes. The caller bounds the
+// size of data before.
+func Unmarshal(data []byte, v any) error {
+	if err := checkTokens(data); err != nil {
+		return fmt.Errorf("statement: %w", err)
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return fmt.Errorf("statement: %w", err)
+	}
+	again, err := Marshal(v)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(again, data) {
+		return fmt.Errorf("statement: %w", ErrNotCanonical)
+	}
+	return nil
+}
+
+// checkTokens walks data once for what decoding would forgive.
+func checkTokens(data []byte) error {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	for {
+		tok, err := dec.Token()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		switch t := tok.(type) {
+		case nil:
+			return errors.New("null is not a value here")
+		case string:
+			if !norm.NFC.IsNormalString(t) {
+				return errors.New("string is not in Unicode NFC")
+			}
+		case json.Number:
+			n, err := t.Int64()
+			if err != nil || n > maxSafe || n < -maxSafe {
+				return fmt.Errorf("number %s is not an integer within 2^53-1", t)
+			}
+		}
+	}
+}
