@@ -91,3 +91,8 @@ func clip(s string) string {
 	}
 	return s
 }
+
+var packID = regexp.MustCompile(`^[a-z0-9-]{1,32}@[1-9][0-9]{0,4}$`)
+
+// IsPackID reports whether s names a version of a rule pack, such as "rs-a@1".
+func IsPackID(s string) bool { return packID.MatchString(s) }

@@ -1,0 +1,4 @@
+package rules
+
+// packIndex is filled by Parse.
+type packIndex struct{}
