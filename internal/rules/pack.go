@@ -23,21 +23,21 @@ type Pack struct {
 	Source        Source     `toml:"source"`
 	LongestHold   Term       `toml:"longest_hold"` // longest core.hold
 	Calendar      Calendar   `toml:"calendar"`
-	Types         []Named    `toml:"type"`      // institution types
-	Functions     []Named    `toml:"function"`  // functions of desks
-	Categories    []Category `toml:"category"`  // data categories
-	Purposes      []Named    `toml:"purpose"`   // purpose families
-	Bases         []Basis    `toml:"basis"`     // legal bases
-	Values        []Named    `toml:"value"`     // reply values: known, zero, no-data, …
-	Reasons       []Reason   `toml:"reason"`    // reason codes of acts, holds, refusals
-	Kinds         []Kind     `toml:"kind"`      // notification kinds
-	Matrix        []Cell     `toml:"matrix"`    // who may send what to whom on which basis
-	Rules         []Rule     `toml:"rule"`      // obligations
-	Clocks        []Clock    `toml:"clock"`     // the person's own terms
-	Chains        []Chain    `toml:"chain"`     // escalation
-	Warnings      []Warning  `toml:"warning"`   // warnings on sending
-	Consent       Consent    `toml:"consent"`   // consent rules
-	Letters       []Letter   `toml:"letter"`    // off-system channels (attested)
+	Types         []Named    `toml:"type"`     // institution types
+	Functions     []Named    `toml:"function"` // functions of desks
+	Categories    []Category `toml:"category"` // data categories
+	Purposes      []Named    `toml:"purpose"`  // purpose families
+	Bases         []Basis    `toml:"basis"`    // legal bases
+	Values        []Named    `toml:"value"`    // reply values: known, zero, no-data, …
+	Reasons       []Reason   `toml:"reason"`   // reason codes of acts, holds, refusals
+	Kinds         []Kind     `toml:"kind"`     // notification kinds
+	Matrix        []Cell     `toml:"matrix"`   // who may send what to whom on which basis
+	Rules         []Rule     `toml:"rule"`     // obligations
+	Clocks        []Clock    `toml:"clock"`    // the person's own terms
+	Chains        []Chain    `toml:"chain"`    // escalation
+	Warnings      []Warning  `toml:"warning"`  // warnings on sending
+	Consent       Consent    `toml:"consent"`  // consent rules
+	Letters       []Letter   `toml:"letter"`   // off-system channels (attested)
 	hash          string     // hex SHA-256 of the file
 	raw           []byte     //
 	index         *packIndex // lookup by code
