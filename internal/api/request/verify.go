@@ -69,12 +69,14 @@ type parsed struct {
 }
 
 func parse(h http.Header) (p parsed, err error) {
-	for name, to := range map[string]*string{
-		"Content-Digest": &p.fields.digest, "Signature-Input": &p.fields.input, "Signature": &p.fields.signature,
-	} {
-		if *to, err = single(h, name); err != nil {
-			return p, err
-		}
+	if p.fields.digest, err = single(h, "Content-Digest"); err != nil {
+		return p, err
+	}
+	if p.fields.input, err = single(h, "Signature-Input"); err != nil {
+		return p, err
+	}
+	if p.fields.signature, err = single(h, "Signature"); err != nil {
+		return p, err
 	}
 	digest, err := parseBytes(p.fields.digest, "sha-256", len(p.Digest))
 	if err != nil {
