@@ -1,0 +1,142 @@
+package keystore
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"filippo.io/age"
+
+	"github.com/odziv/odziv/internal/statement"
+)
+
+// Roles a keystore may have: the word says whose keys these are. What the owner
+// may do, the directory says.
+const (
+	Officer   = "officer"
+	Registrar = "registrar"
+	Delegate  = "delegate"
+	Root      = "root"
+	Council   = "council"
+	Custodian = "custodian"
+	Observer  = "observer"
+)
+
+var roles = []string{Officer, Registrar, Delegate, Root, Council, Custodian, Observer}
+
+// Owner says whose keys these are. Inst is empty for the council only; Officer
+// is present for role officer and may be present for others.
+type Owner struct {
+	Role    string
+	Inst    string // i_…
+	Officer string // u_…
+}
+
+func (o Owner) check() error {
+	if !slices.Contains(roles, o.Role) {
+		return fmt.Errorf("%q is not a role", clip(o.Role))
+	}
+	if o.Inst != "" || o.Role != Council {
+		if err := statement.CheckID("inst", o.Inst, statement.Institution); err != nil {
+			return err
+		}
+	}
+	if o.Officer != "" || o.Role == Officer {
+		return statement.CheckID("officer", o.Officer, statement.Officer)
+	}
+	return nil
+}
+
+// Keystore holds one signing key, one age identity, and the identities of the
+// desk epochs its owner may open. It prints as "redacted".
+type Keystore struct {
+	Owner
+	Created int64 // milliseconds since 1970 UTC
+	Demo    bool  // weakly locked, for demonstrations only
+
+	signing  statement.SigningKey
+	identity *age.HybridIdentity
+	desks    map[string]map[int64]*age.HybridIdentity
+
+	seen map[[32]byte]bool // SHA-256 of the files read or written: what Save may replace
+}
+
+// Generate returns a keystore with fresh keys, not yet in any file.
+func Generate(owner Owner, created int64, opts Options) (*Keystore, error) {
+	if err := owner.check(); err != nil {
+		return nil, fmt.Errorf("keystore: %w", err)
+	}
+	if created < 0 || created > maxInteger {
+		return nil, errors.New("keystore: created out of range")
+	}
+	identity, err := age.GenerateHybridIdentity()
+	if err != nil {
+		return nil, fmt.Errorf("keystore: %w", err)
+	}
+	var seed [32]byte
+	rand.Read(seed[:]) // never fails since Go 1.24
+	return &Keystore{
+		Owner: owner, Created: created, Demo: opts.Demo,
+		signing: statement.NewSigningKey(seed[:]), identity: identity,
+		desks: map[string]map[int64]*age.HybridIdentity{}, seen: map[[32]byte]bool{},
+	}, nil
+}
+
+// Signer returns the Ed25519 key that signs statements and requests.
+func (k *Keystore) Signer() statement.Signer { return k.signing }
+
+// Recipient returns the public half of the owner's age identity, "age1pq1…", to
+// which desk packages are sealed.
+func (k *Keystore) Recipient() string { return k.identity.Recipient().String() }
+
+// Identity returns the owner's age identity, which opens desk packages.
+func (k *Keystore) Identity() *age.HybridIdentity { return k.identity }
+
+// DeskIdentity returns the identity of one desk epoch, if it is here.
+func (k *Keystore) DeskIdentity(desk string, epoch int64) (*age.HybridIdentity, bool) {
+	id, ok := k.desks[desk][epoch]
+	return id, ok
+}
+
+// Desks returns the desks with an epoch here, sorted.
+func (k *Keystore) Desks() []string { return slices.Sorted(maps.Keys(k.desks)) }
+
+// DeskEpochs returns the epochs of a desk here, ascending.
+func (k *Keystore) DeskEpochs(desk string) []int64 { return slices.Sorted(maps.Keys(k.desks[desk])) }
+
+// AddDeskEpoch adds the identity of a desk epoch. The same one again changes
+// nothing; another one for the same epoch is refused, since replacing a key
+// loses every message sealed to it.
+func (k *Keystore) AddDeskEpoch(desk string, epoch int64, identity *age.HybridIdentity) error {
+	if err := statement.CheckID("desk", desk, statement.Desk); err != nil {
+		return fmt.Errorf("keystore: %w", err)
+	}
+	if epoch < 1 || epoch > maxInteger {
+		return fmt.Errorf("keystore: epoch %d out of range", epoch)
+	}
+	if have, ok := k.DeskIdentity(desk, epoch); ok {
+		if have.String() != identity.String() {
+			return fmt.Errorf("keystore: %s epoch %d is here with another key", desk, epoch)
+		}
+		return nil
+	}
+	if k.desks[desk] == nil {
+		k.desks[desk] = map[int64]*age.HybridIdentity{}
+	}
+	k.desks[desk][epoch] = identity
+	return nil
+}
+
+// DropDeskEpoch forgets the identity of a desk epoch, when no message sealed to
+// it is retained any more, and reports whether it was here. The previous
+// version of the file keeps it until [DropPrevious].
+func (k *Keystore) DropDeskEpoch(desk string, epoch int64) bool {
+	_, ok := k.DeskIdentity(desk, epoch)
+	delete(k.desks[desk], epoch)
+	if len(k.desks[desk]) == 0 {
+		delete(k.desks, desk)
+	}
+	return ok
+}

@@ -1,0 +1,41 @@
+package keystore
+
+import (
+	"fmt"
+	"log/slog"
+)
+
+// Secret is a passphrase. It prints as "redacted" under every verb.
+type Secret struct{ text string }
+
+// NewSecret takes the passphrase exactly as given, without any normalisation:
+// the age command, which opens the file too, knows none.
+func NewSecret(text string) Secret { return Secret{text} }
+
+// Reveal returns the passphrase, to be shown once to the person who will write
+// it down.
+func (s Secret) Reveal() string { return s.text }
+
+func (Secret) Format(f fmt.State, _ rune)     { fmt.Fprint(f, "redacted") }
+func (Secret) String() string                 { return "redacted" }
+func (Secret) MarshalText() ([]byte, error)   { return []byte("redacted"), nil }
+func (Secret) LogValue() slog.Value           { return slog.StringValue("redacted") }
+func (Keystore) Format(f fmt.State, _ rune)   { fmt.Fprint(f, "redacted") }
+func (Keystore) String() string               { return "redacted" }
+func (Keystore) MarshalText() ([]byte, error) { return []byte("redacted"), nil }
+func (Keystore) LogValue() slog.Value         { return slog.StringValue("redacted") }
+
+func (s Secret) check() error {
+	if n := len(s.text); n == 0 || n > MaxPassphrase {
+		return fmt.Errorf("%w: %d bytes, want 1 to %d", ErrPassphrase, n, MaxPassphrase)
+	}
+	return nil
+}
+
+// checkNew is check for a passphrase that will lock a file.
+func (s Secret) checkNew(demo bool) error {
+	if n := len(s.text); !demo && n < MinPassphrase {
+		return fmt.Errorf("passphrase of %d bytes is too short, want at least %d", n, MinPassphrase)
+	}
+	return s.check()
+}
