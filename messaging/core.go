@@ -1,5 +1,7 @@
-// Package messaging defines what the exchange may see of a message: its CORE,
-// the acts on obligations it performs, and the signed payload around them.
+// Package messaging implements the visible half of the Odziv message format,
+// specified in FORMAT.md: what the exchange may see of a message, its CORE,
+// the acts on obligations it performs, the signed payload around them, and the
+// signed statements about messages (receipts, attested acts, linked cases).
 //
 // A message is one DSSE statement (internal/statement) whose payload names the
 // sealed body by digest. Everything a rule may read is in [Core]; everything
