@@ -1,6 +1,7 @@
 package shred
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
@@ -16,14 +17,17 @@ const KeySize = 32
 const nonceSize = 12
 
 // Key is an AES-256-GCM key: the shred key of one message or the key of one
-// period. It prints as "redacted" under every verb. The zero Key is refused
-// everywhere.
-type Key struct{ bytes [KeySize]byte }
+// period. It prints as "redacted" under every verb. The zero Key is none and
+// refused everywhere.
+//
+// The bytes lie behind a pointer because package fmt prints the unexported
+// fields of a struct without asking them, a Key in somebody's struct included.
+type Key struct{ secret *[KeySize]byte }
 
 // NewKey returns a fresh random key.
 func NewKey() Key {
-	var k Key
-	rand.Read(k.bytes[:]) // never fails since Go 1.24
+	k := Key{new([KeySize]byte)}
+	rand.Read(k.secret[:]) // never fails since Go 1.24
 	return k
 }
 
@@ -32,11 +36,21 @@ func ParseKey(secret []byte) (Key, error) {
 	if len(secret) != KeySize {
 		return Key{}, fmt.Errorf("shred: key of %d bytes, want %d", len(secret), KeySize)
 	}
-	return Key{[KeySize]byte(secret)}, nil
+	b := [KeySize]byte(secret)
+	return Key{&b}, nil
 }
 
-// Secret returns the 32 secret bytes, for a [PeriodWrapper] alone.
-func (k Key) Secret() []byte { return k.bytes[:] }
+// Secret returns a copy of the 32 secret bytes, for a [PeriodWrapper] alone. It
+// is nil for the zero Key.
+func (k Key) Secret() []byte {
+	if k.secret == nil {
+		return nil
+	}
+	return bytes.Clone(k.secret[:])
+}
+
+// IsZero reports whether k is no key at all.
+func (k Key) IsZero() bool { return k.secret == nil }
 
 func (Key) Format(f fmt.State, _ rune)   { fmt.Fprint(f, "redacted") }
 func (Key) String() string               { return "redacted" }
@@ -44,10 +58,10 @@ func (Key) MarshalText() ([]byte, error) { return []byte("redacted"), nil }
 func (Key) LogValue() slog.Value         { return slog.StringValue("redacted") }
 
 func (k Key) aead() (cipher.AEAD, error) {
-	if k == (Key{}) {
+	if k.IsZero() {
 		return nil, errors.New("no key")
 	}
-	block, err := aes.NewCipher(k.bytes[:])
+	block, err := aes.NewCipher(k.secret[:])
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,7 @@ func InitKeyFile(path string) (err error) {
 		}
 	}()
 	key := NewKey()
-	_, err = f.Write(key.bytes[:])
+	_, err = f.Write(key.secret[:])
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil && runtime.GOOS != "windows" { // where a directory cannot be synced
 		err = syncDir(filepath.Dir(path))
@@ -81,10 +81,10 @@ func (w *KeyFile) WrapPeriod(_ context.Context, p Period) ([]byte, error) {
 	if err := p.check(); err != nil {
 		return nil, fmt.Errorf("shred: wrap period: %w", err)
 	}
-	if p.Key == (Key{}) {
+	if p.Key.IsZero() {
 		return nil, errors.New("shred: wrap period: no key")
 	}
-	wrapped, err := w.key.sealBox(p.Key.bytes[:], bind(periodLabel, p.ID))
+	wrapped, err := w.key.sealBox(p.Key.secret[:], bind(periodLabel, p.ID))
 	if err != nil {
 		return nil, fmt.Errorf("shred: wrap period: %w", err)
 	}

@@ -77,7 +77,7 @@ type blob struct {
 }
 
 func newBlob(key Key, msg string, part int) (*blob, error) {
-	if key == (Key{}) {
+	if key.IsZero() {
 		return nil, errors.New("no key")
 	}
 	if err := checkMessage(msg); err != nil {

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 
@@ -56,7 +57,7 @@ type Keystore struct {
 	Created int64 // milliseconds since 1970 UTC
 	Demo    bool  // weakly locked, for demonstrations only
 
-	signing  statement.SigningKey
+	signing  *statement.SigningKey // behind a pointer, so that fmt cannot print it
 	identity *age.HybridIdentity
 	desks    map[string]map[int64]*age.HybridIdentity
 
@@ -77,11 +78,19 @@ func Generate(owner Owner, created int64, opts Options) (*Keystore, error) {
 	}
 	var seed [32]byte
 	rand.Read(seed[:]) // never fails since Go 1.24
+	k := newKeystore(seed[:])
+	k.Owner, k.Created, k.Demo, k.identity = owner, created, opts.Demo, identity
+	return k, nil
+}
+
+// newKeystore returns a keystore with a signing key and nothing else.
+func newKeystore(seed []byte) *Keystore {
+	signing := statement.NewSigningKey(seed)
 	return &Keystore{
-		Owner: owner, Created: created, Demo: opts.Demo,
-		signing: statement.NewSigningKey(seed[:]), identity: identity,
-		desks: map[string]map[int64]*age.HybridIdentity{}, seen: map[[32]byte]bool{},
-	}, nil
+		signing: &signing,
+		desks:   map[string]map[int64]*age.HybridIdentity{},
+		seen:    map[[32]byte]bool{},
+	}
 }
 
 // Signer returns the Ed25519 key that signs statements and requests.
@@ -140,3 +149,9 @@ func (k *Keystore) DropDeskEpoch(desk string, epoch int64) bool {
 	}
 	return ok
 }
+
+// Format, String, MarshalText and LogValue keep the keys out of every output.
+func (Keystore) Format(f fmt.State, _ rune)   { fmt.Fprint(f, "redacted") }
+func (Keystore) String() string               { return "redacted" }
+func (Keystore) MarshalText() ([]byte, error) { return []byte("redacted"), nil }
+func (Keystore) LogValue() slog.Value         { return slog.StringValue("redacted") }

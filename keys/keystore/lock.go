@@ -12,7 +12,7 @@ import (
 
 // lock encrypts the plaintext of a keystore under the passphrase.
 func lock(text []byte, passphrase Secret, logN int) ([]byte, error) {
-	r, err := age.NewScryptRecipient(passphrase.text)
+	r, err := age.NewScryptRecipient(passphrase.Reveal())
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ func lock(text []byte, passphrase Secret, logN int) ([]byte, error) {
 // unlock is the inverse of lock, and reports the work factor it found. Whether
 // the file is a demonstration's is decided before any work is done.
 func unlock(file []byte, passphrase Secret, opts Options) (text []byte, logN int, err error) {
-	inner, err := age.NewScryptIdentity(passphrase.text)
+	inner, err := age.NewScryptIdentity(passphrase.Reveal())
 	if err != nil {
 		return nil, 0, fmt.Errorf("%w: %w", ErrPassphrase, err)
 	}

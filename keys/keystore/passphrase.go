@@ -23,7 +23,7 @@ const (
 func GeneratePassphrase() Secret {
 	var r [words * bitsPerWord / 8]byte
 	rand.Read(r[:]) // never fails since Go 1.24
-	return Secret{spell(r)}
+	return NewSecret(spell(r))
 }
 
 // spell writes 72 bits as six words, most significant bits first.

@@ -6,27 +6,31 @@ import (
 )
 
 // Secret is a passphrase. It prints as "redacted" under every verb.
-type Secret struct{ text string }
+//
+// The text lies behind a pointer because package fmt prints the unexported
+// fields of a struct without asking them, a Secret in somebody's struct included.
+type Secret struct{ p *string }
 
 // NewSecret takes the passphrase exactly as given, without any normalisation:
 // the age command, which opens the file too, knows none.
-func NewSecret(text string) Secret { return Secret{text} }
+func NewSecret(text string) Secret { return Secret{&text} }
 
 // Reveal returns the passphrase, to be shown once to the person who will write
 // it down.
-func (s Secret) Reveal() string { return s.text }
+func (s Secret) Reveal() string {
+	if s.p == nil {
+		return ""
+	}
+	return *s.p
+}
 
-func (Secret) Format(f fmt.State, _ rune)     { fmt.Fprint(f, "redacted") }
-func (Secret) String() string                 { return "redacted" }
-func (Secret) MarshalText() ([]byte, error)   { return []byte("redacted"), nil }
-func (Secret) LogValue() slog.Value           { return slog.StringValue("redacted") }
-func (Keystore) Format(f fmt.State, _ rune)   { fmt.Fprint(f, "redacted") }
-func (Keystore) String() string               { return "redacted" }
-func (Keystore) MarshalText() ([]byte, error) { return []byte("redacted"), nil }
-func (Keystore) LogValue() slog.Value         { return slog.StringValue("redacted") }
+func (Secret) Format(f fmt.State, _ rune)   { fmt.Fprint(f, "redacted") }
+func (Secret) String() string               { return "redacted" }
+func (Secret) MarshalText() ([]byte, error) { return []byte("redacted"), nil }
+func (Secret) LogValue() slog.Value         { return slog.StringValue("redacted") }
 
 func (s Secret) check() error {
-	if n := len(s.text); n == 0 || n > MaxPassphrase {
+	if n := len(s.Reveal()); n == 0 || n > MaxPassphrase {
 		return fmt.Errorf("%w: %d bytes, want 1 to %d", ErrPassphrase, n, MaxPassphrase)
 	}
 	return nil
@@ -34,7 +38,7 @@ func (s Secret) check() error {
 
 // checkNew is check for a passphrase that will lock a file.
 func (s Secret) checkNew(demo bool) error {
-	if n := len(s.text); !demo && n < MinPassphrase {
+	if n := len(s.Reveal()); !demo && n < MinPassphrase {
 		return fmt.Errorf("passphrase of %d bytes is too short, want at least %d", n, MinPassphrase)
 	}
 	return s.check()

@@ -73,7 +73,7 @@ func (r *lines) next() (string, error) {
 }
 
 func (r *lines) keystore() (*Keystore, error) {
-	k := &Keystore{desks: map[string]map[int64]*age.HybridIdentity{}, seen: map[[32]byte]bool{}}
+	k := newKeystore(make([]byte, 32))
 	if err := r.head(k); err != nil {
 		return nil, err
 	}
@@ -119,7 +119,8 @@ func (r *lines) seed(k *Keystore) error {
 	if !ok || err != nil || len(seed) != 32 {
 		return errors.New("not an ed25519-seed of 32 bytes")
 	}
-	k.signing = statement.NewSigningKey(seed)
+	signing := statement.NewSigningKey(seed)
+	k.signing = &signing
 	return nil
 }
 
