@@ -1,0 +1,172 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+)
+
+// RefreshEvery is how long a checkpoint stands before it is published again
+// although the log has not grown, in ms.
+const RefreshEvery = 5 * 60 * 1000
+
+// A Publisher signs and publishes the checkpoints of one log. It owns no
+// goroutine: the caller calls [Publisher.Step] about once a second. Any number
+// of publishers of one log, in any number of servers, are harmless: the loser of
+// a race publishes nothing. Safe for concurrent use.
+type Publisher struct {
+	storage Storage
+	log     Log
+	signer  Signer
+	anchor  Anchor
+}
+
+// NewPublisher returns the publisher of log; the signer's name is the origin.
+func NewPublisher(storage Storage, log Log, signer Signer, anchor Anchor) *Publisher {
+	return &Publisher{storage: storage, log: log, signer: signer, anchor: anchor}
+}
+
+// Step publishes a checkpoint if the log has grown since the last one or that
+// one is RefreshEvery old, and says whether it did. It returns the last
+// published checkpoint as it now stands. now is in ms since 1970 UTC.
+//
+// Before signing it proves that the log extends both the last checkpoint in the
+// database and the one in the anchor. If not, the error wraps [ErrRollback] (or
+// [ErrTreeMismatch], [ErrAnchorEmpty]): the server must stop accepting writes.
+// The order is sign, anchor, publish, and no transaction is open while the
+// signer and the anchor are asked; so what anybody may have seen is anchored.
+func (p *Publisher) Step(ctx context.Context, now int64) (Published, bool, error) {
+	outside, err := p.anchored(ctx)
+	if err != nil {
+		return Published{}, false, err
+	}
+	head, last, err := p.look(ctx, outside)
+	if err != nil {
+		return Published{}, false, err
+	}
+	if last.Exists() && head.Size == last.Size && now-last.At < RefreshEvery {
+		return last, false, nil
+	}
+	note, err := SignCheckpoint(ctx, p.signer, Checkpoint{Origin: p.origin(), Size: head.Size, Root: head.Root})
+	if err != nil {
+		return Published{}, false, err
+	}
+	if err := p.anchor.Keep(ctx, p.log, note); err != nil {
+		return Published{}, false, fmt.Errorf("ledger: anchor %s: %w", p.log, err)
+	}
+	return p.publish(ctx, last, Published{Size: head.Size, Root: head.Root, Note: note, At: now})
+}
+
+// Adopt puts the last checkpoint of the database into an empty anchor, after
+// checking that the log extends it. It is an operator's act, after comparing the
+// ledger with a mirror; a larger anchor is left as it is.
+func (p *Publisher) Adopt(ctx context.Context) error {
+	var last Published
+	err := p.storage.View(ctx, func(r Reader) error {
+		head, err := r.Head(ctx, p.log)
+		if err != nil {
+			return err
+		}
+		if last, err = r.LastCheckpoint(ctx, p.log); err != nil || !last.Exists() {
+			return err
+		}
+		return p.extends(ctx, r, head, last.Size, last.Root, "database")
+	})
+	if err != nil {
+		return fmt.Errorf("ledger: adopt anchor of %s: %w", p.log, err)
+	}
+	if !last.Exists() {
+		return nil
+	}
+	return p.anchor.Keep(ctx, p.log, last.Note)
+}
+
+func (p *Publisher) origin() string { return p.signer.Verifier().Name() }
+
+// anchored reads the anchor. Its signature is not asked: whoever could put a
+// false note there could as well put an old true one.
+func (p *Publisher) anchored(ctx context.Context) (Checkpoint, error) {
+	note, err := p.anchor.Last(ctx, p.log)
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("ledger: read anchor of %s: %w", p.log, err)
+	}
+	if note == nil {
+		return Checkpoint{Size: -1}, nil
+	}
+	c, err := unverified(note)
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("ledger: read anchor of %s: %w", p.log, err)
+	}
+	if c.Origin != p.origin() {
+		return Checkpoint{}, fmt.Errorf("ledger: anchor belongs to %q, not %q: %w", c.Origin, p.origin(), ErrRollback)
+	}
+	return c, nil
+}
+
+// look reads head and last checkpoint in one snapshot, taken after the anchor
+// was read, and checks that the head extends everything published.
+func (p *Publisher) look(ctx context.Context, outside Checkpoint) (head Head, last Published, err error) {
+	err = p.storage.View(ctx, func(r Reader) error {
+		if head, err = r.Head(ctx, p.log); err != nil {
+			return err
+		}
+		if last, err = r.LastCheckpoint(ctx, p.log); err != nil {
+			return err
+		}
+		if _, err := readEdge(ctx, r, p.log, head); err != nil {
+			return err
+		}
+		if last.Exists() && outside.Size < 0 {
+			return fmt.Errorf("ledger: %s published up to size %d: %w", p.log, last.Size, ErrAnchorEmpty)
+		}
+		if err := p.extends(ctx, r, head, last.Size, last.Root, "database"); err != nil {
+			return err
+		}
+		return p.extends(ctx, r, head, outside.Size, outside.Root, "anchor")
+	})
+	return head, last, err
+}
+
+// extends proves that head extends an earlier tree, size -1 meaning none.
+func (p *Publisher) extends(ctx context.Context, r Reader, head Head, size int64, root [32]byte, where string) error {
+	if size < 0 {
+		return nil
+	}
+	if size > head.Size {
+		return fmt.Errorf("ledger: %s has %d entries, the %s says %d were published: %w", p.log, head.Size, where, size, ErrRollback)
+	}
+	path, err := ProveConsistency(ctx, r, p.log, size, head.Size)
+	if err != nil {
+		return err
+	}
+	old := Checkpoint{Origin: p.origin(), Size: size, Root: root}
+	if err := VerifyConsistency(path, old, Checkpoint{Origin: p.origin(), Size: head.Size, Root: head.Root}); err != nil {
+		return fmt.Errorf("ledger: %s differs from what the %s says was published at size %d: %w: %w", p.log, where, size, ErrRollback, err)
+	}
+	return nil
+}
+
+// publish stores next unless somebody else published since last was read.
+func (p *Publisher) publish(ctx context.Context, last, next Published) (Published, bool, error) {
+	if next.Size == last.Size {
+		next.Seq = last.Seq + 1
+	}
+	won := false
+	err := p.storage.Update(ctx, func(tx Tx) error {
+		now, err := tx.LastCheckpoint(ctx, p.log)
+		if err != nil {
+			return err
+		}
+		if won = now.Size == last.Size && now.Seq == last.Seq; !won {
+			last = now
+			return nil
+		}
+		return tx.PublishCheckpoint(ctx, p.log, next)
+	})
+	if err != nil {
+		return Published{}, false, fmt.Errorf("ledger: publish checkpoint of %s at size %d: %w", p.log, next.Size, err)
+	}
+	if !won {
+		return last, false, nil
+	}
+	return next, true, nil
+}
