@@ -69,12 +69,13 @@ func target(req *http.Request) (path, query string, err error) {
 // escape, and what is decoded between signature and handler (%2F, %2E) is a
 // way to sign one path and reach another.
 func checkPath(path string) error {
-	segments := strings.Split(path, "/")
-	if segments[0] != "" {
+	rest, ok := strings.CutPrefix(path, "/")
+	if !ok {
 		return fmt.Errorf("path does not start with a slash")
 	}
-	for i, s := range segments[1:] {
-		last := i == len(segments)-2
+	segments := strings.Split(rest, "/")
+	for i, s := range segments {
+		last := i == len(segments)-1
 		if s == "." || s == ".." || (s == "" && !last) {
 			return fmt.Errorf("path has an empty or dot segment")
 		}
