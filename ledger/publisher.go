@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -35,11 +36,7 @@ func NewPublisher(storage Storage, log Log, signer Signer, anchor Anchor) *Publi
 // The order is sign, anchor, publish, and no transaction is open while the
 // signer and the anchor are asked; so what anybody may have seen is anchored.
 func (p *Publisher) Step(ctx context.Context, now int64) (Published, bool, error) {
-	outside, err := p.anchored(ctx)
-	if err != nil {
-		return Published{}, false, err
-	}
-	head, last, err := p.look(ctx, outside)
+	head, last, err := p.examine(ctx)
 	if err != nil {
 		return Published{}, false, err
 	}
@@ -100,6 +97,24 @@ func (p *Publisher) anchored(ctx context.Context) (Checkpoint, error) {
 		return Checkpoint{}, fmt.Errorf("ledger: anchor belongs to %q, not %q: %w", c.Origin, p.origin(), ErrRollback)
 	}
 	return c, nil
+}
+
+// examine returns head and last checkpoint after comparing them with what was
+// published. An anchor that was empty is read once more: another publisher may
+// have filled it, and published, between our two reads.
+func (p *Publisher) examine(ctx context.Context) (Head, Published, error) {
+	outside, err := p.anchored(ctx)
+	if err != nil {
+		return Head{}, Published{}, err
+	}
+	head, last, err := p.look(ctx, outside)
+	if !errors.Is(err, ErrAnchorEmpty) {
+		return head, last, err
+	}
+	if outside, err = p.anchored(ctx); err != nil {
+		return Head{}, Published{}, err
+	}
+	return p.look(ctx, outside)
 }
 
 // look reads head and last checkpoint in one snapshot, taken after the anchor
