@@ -1,0 +1,68 @@
+package consent
+
+import (
+	"fmt"
+	"time"
+	_ "time/tzdata" // a pack's zone must resolve on a machine without zone files
+
+	"github.com/odziv/odziv/internal/rules"
+)
+
+// Until returns when a consent given at from (ms) ends when nobody says
+// otherwise: the pack's default, or the longest of a guardian where that is
+// shorter. A guardian's program takes majority into account as well; the age
+// itself is never here.
+func Until(pack *rules.Pack, age, rel string, from int64) (int64, error) {
+	until, err := after(from, pack.Consent.Default, pack.Zone)
+	if err != nil {
+		return 0, err
+	}
+	latest, err := latestEnd(pack, age, rel, from)
+	if err != nil {
+		return 0, err
+	}
+	return min(until, latest), nil
+}
+
+// latestEnd is the latest na of a consent given at from.
+func latestEnd(pack *rules.Pack, age, rel string, from int64) (int64, error) {
+	latest, err := after(from, pack.Consent.Longest, pack.Zone)
+	if err != nil {
+		return 0, err
+	}
+	g, ok := grantorRule(pack, age, rel)
+	if !ok || !g.Guardian {
+		return latest, nil
+	}
+	guardian, err := after(from, pack.Consent.Guardian, pack.Zone)
+	if err != nil {
+		return 0, err
+	}
+	return min(latest, guardian), nil
+}
+
+// after adds a term. Minutes and hours are elapsed time; days and months end at
+// 24:00 in the pack's zone, the first day not counted, and a month without that
+// day ends with its last.
+func after(from int64, t rules.Term, zone string) (int64, error) {
+	switch t.Unit {
+	case "min":
+		return from + int64(t.Amount)*time.Minute.Milliseconds(), nil
+	case "h":
+		return from + int64(t.Amount)*time.Hour.Milliseconds(), nil
+	case "cd", "mo":
+	default:
+		return 0, fmt.Errorf("consent: a term of the pack is in %q; consent counts min, h, cd or mo", t.Unit)
+	}
+	loc, err := time.LoadLocation(zone)
+	if err != nil {
+		return 0, fmt.Errorf("consent: zone of the pack: %w", err)
+	}
+	y, m, d := time.UnixMilli(from).In(loc).Date()
+	if t.Unit == "cd" {
+		return time.Date(y, m, d+t.Amount+1, 0, 0, 0, 0, loc).UnixMilli(), nil
+	}
+	m += time.Month(t.Amount)
+	last := time.Date(y, m+1, 0, 0, 0, 0, 0, time.UTC).Day()
+	return time.Date(y, m, min(d, last)+1, 0, 0, 0, 0, loc).UnixMilli(), nil
+}
