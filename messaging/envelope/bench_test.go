@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -17,24 +18,26 @@ const benchSize = 256 << 20
 
 // BenchmarkAttachment seals and opens a 256 MiB attachment through files, and
 // reports how it compares with a bare loop that does the same age encryption,
-// the same two SHA-256 and the same file writes, run in the same process right
-// before. DESIGN asks for at least 0.9.
+// the same two SHA-256 and the same file writes, taking the best run of each,
+// in turns, since other work on the machine only ever adds time. The budget is
+// at least 0.9.
 func BenchmarkAttachment(b *testing.B) {
 	dir := b.TempDir()
 	plain := filepath.Join(dir, "plain")
 	writePattern(b, plain, benchSize)
-	b.SetBytes(benchSize)
-	var ours, bareTime time.Duration
+	ours, bare := time.Duration(math.MaxInt64), time.Duration(math.MaxInt64)
 	for b.Loop() {
-		start := time.Now()
-		bareLoop(b, dir, plain)
-		middle := time.Now()
-		sealAndOpen(b, dir, plain)
-		bareTime += middle.Sub(start)
-		ours += time.Since(middle)
+		bare = min(bare, elapsed(func() { bareLoop(b, dir, plain) }))
+		ours = min(ours, elapsed(func() { sealAndOpen(b, dir, plain) }))
 	}
-	b.ReportMetric(bareTime.Seconds()/ours.Seconds(), "bare/ours")
-	b.ReportMetric(float64(benchSize)/(1<<20)/(ours.Seconds()/float64(b.N)), "ours-MiB/s")
+	b.ReportMetric(bare.Seconds()/ours.Seconds(), "bare/ours")
+	b.ReportMetric(benchSize/(1<<20)/ours.Seconds(), "ours-MiB/s")
+}
+
+func elapsed(do func()) time.Duration {
+	start := time.Now()
+	do()
+	return time.Since(start)
 }
 
 // bareLoop encrypts once and decrypts twice (the discarding pass is part of the

@@ -2,8 +2,6 @@ package envelope
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -61,36 +59,44 @@ func (p *partReader) pass(ctx context.Context, open Source, dst io.Writer) error
 		return fmt.Errorf("envelope: read attachment: %w", err)
 	}
 	defer src.Close()
-	in := &intake{r: io.LimitReader(withContext(ctx, src), p.part.Len+1), sum: sha256.New()}
-	out := &tally{w: dst, sum: sha256.New()}
-	failure := p.decrypt(in, out)
-	if out.err != nil {
+	in := &intake{r: io.LimitReader(withContext(ctx, src), p.part.Len+1)}
+	out := &outlet{w: dst}
+	digest := newBackgroundHash()
+	tee := io.TeeReader(in, digest)
+	failure := p.decrypt(tee, out)
+	if out.err == nil {
+		// Only the whole ciphertext tells a fault of the sender from one on the way.
+		copyChunks(io.Discard, tee) // an error is kept in in.err
+	}
+	sum := digest.Close()
+	switch {
+	case out.err != nil:
 		return fmt.Errorf("envelope: write attachment: %w", out.err)
-	}
-	// Only the whole ciphertext tells a fault of the sender from one on the way.
-	if _, err := io.Copy(io.Discard, in); err != nil || in.err != nil {
-		return fmt.Errorf("envelope: read attachment: %w", errors.Join(in.err, err))
-	}
-	if in.n != p.part.Len || hex.EncodeToString(in.sum.Sum(nil)) != p.part.SHA256 {
+	case in.err != nil:
+		return fmt.Errorf("envelope: read attachment: %w", in.err)
+	case in.n != p.part.Len || sum != p.part.SHA256:
 		return &Failure{Code: messaging.FailDigest, what: "the attachment is not the one that was signed"}
 	}
 	return failure
 }
 
 // decrypt writes the content and checks content and padding to the end.
-func (p *partReader) decrypt(in io.Reader, out *tally) error {
+func (p *partReader) decrypt(in io.Reader, out io.Writer) error {
 	plain, err := age.Decrypt(in, gate{1, p.mk})
 	if err != nil {
 		return headerFailure(err)
 	}
-	if _, err := io.CopyN(out, plain, p.att.Size); err != nil {
+	hash := newBackgroundHash()
+	size, err := copyChunks(io.MultiWriter(out, hash), io.LimitReader(plain, p.att.Size))
+	sum := hash.Close()
+	if err != nil || size != p.att.Size {
 		return &Failure{Code: messaging.FailPayload, what: "the attachment is truncated or altered"}
 	}
 	padding, err := countZeros(plain)
 	if err != nil {
 		return &Failure{Code: messaging.FailPayload, what: "the attachment is truncated, altered or wrongly padded"}
 	}
-	if p.att.Size+padding != paddedPart(p.att.Size) || hex.EncodeToString(out.sum.Sum(nil)) != p.att.SHA256 {
+	if size+padding != paddedPart(size) || sum != p.att.SHA256 {
 		return &Failure{Code: messaging.FailAttachment, what: "the attachment is not what the manifest says"}
 	}
 	return nil

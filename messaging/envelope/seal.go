@@ -93,13 +93,14 @@ func (s *Sealer) Attach(ctx context.Context, f File, dst io.Writer) (messaging.P
 	if f.Content == nil {
 		return messaging.Part{}, errors.New("envelope: attachment: no content")
 	}
-	out := &tally{w: dst, sum: sha256.New()}
-	size, sum, err := sealFile(ctx, f, out, s.mk.Recipient())
+	out := &outlet{w: dst}
+	sealed := newBackgroundHash()
+	size, sum, err := sealFile(ctx, f, io.MultiWriter(out, sealed), s.mk.Recipient())
+	part := messaging.Part{Len: out.n, SHA256: sealed.Close()}
 	if err != nil {
 		return messaging.Part{}, fmt.Errorf("envelope: attachment: %w", err)
 	}
 	a.Size, a.SHA256 = size, sum
-	part := messaging.Part{Len: out.n, SHA256: hex.EncodeToString(out.sum.Sum(nil))}
 	s.att, s.parts = append(s.att, a), append(s.parts, part)
 	return part, nil
 }
@@ -118,14 +119,14 @@ func sealFile(ctx context.Context, f File, dst io.Writer, to age.Recipient) (int
 	if err != nil {
 		return 0, "", err
 	}
-	sum := sha256.New()
-	in := io.LimitReader(withContext(ctx, f.Content), maxFile+1)
-	size, err := io.Copy(io.MultiWriter(w, sum), in)
+	hash := newBackgroundHash()
+	size, err := copyChunks(io.MultiWriter(w, hash), io.LimitReader(withContext(ctx, f.Content), maxFile+1))
+	sum := hash.Close()
 	if err != nil {
 		return 0, "", err
 	}
 	if size > maxFile {
-		return 0, "", fmt.Errorf("over %d bytes", maxFile)
+		return 0, "", fmt.Errorf("over %d bytes", int64(maxFile))
 	}
 	if f.Size >= 0 && size != f.Size {
 		return 0, "", fmt.Errorf("%d bytes, but %d were announced", size, f.Size)
@@ -133,7 +134,7 @@ func sealFile(ctx context.Context, f File, dst io.Writer, to age.Recipient) (int
 	if _, err := io.CopyN(w, zeros{}, paddedPart(size)-size); err != nil {
 		return 0, "", err
 	}
-	return size, hex.EncodeToString(sum.Sum(nil)), w.Close()
+	return size, sum, w.Close()
 }
 
 // Seal makes the body and signs the message. It may be called again, with
