@@ -82,10 +82,10 @@ func (r *roll) surplus(signers []string) (string, bool) {
 	return "", false
 }
 
-// count verifies the signatures of d and reports whether they are complete. An
-// error means that they never will be.
-func (r *roll) count(d *statement.DSSE) (signers []string, complete bool, err error) {
-	var keys []ed25519.PublicKey
+// tally counts the signatures of d without verifying them, and returns the keys
+// they must verify under. An error means that more signatures cannot help.
+func (r *roll) tally(d *statement.DSSE) (keys []ed25519.PublicKey, complete bool, err error) {
+	var signers []string
 	for _, s := range d.Signatures {
 		key, ok := r.keys[s.KeyID]
 		if !ok {
@@ -100,10 +100,15 @@ func (r *roll) count(d *statement.DSSE) (signers []string, complete bool, err er
 	if id, ok := r.surplus(signers); ok {
 		return nil, false, ruled(ErrSigners, "%s is one signature too many, want %s", id, describe(r.groups))
 	}
+	return keys, r.lacking(signers) == nil, nil
+}
+
+// verify holds every signature against its key.
+func verify(d *statement.DSSE, keys []ed25519.PublicKey) error {
 	if err := d.Verify(keys...); err != nil {
-		return nil, false, ruled(ErrSigners, "%w", err)
+		return ruled(ErrSigners, "%w", err)
 	}
-	return signers, r.lacking(signers) == nil, nil
+	return nil
 }
 
 // least is the smallest number of signatures that can satisfy two groups at most.

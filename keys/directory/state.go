@@ -1,6 +1,10 @@
 package directory
 
-import "github.com/odziv/odziv/internal/statement"
+import (
+	"crypto/ed25519"
+
+	"github.com/odziv/odziv/internal/statement"
+)
 
 // A State is the directory after some number of leaves. It is immutable: Apply
 // returns a new one that shares most of its memory with the old, and any number of
@@ -58,22 +62,34 @@ func (s *State) Apply(leaf []byte) (*State, error) {
 
 // ApplySigned is [State.Apply] for a leaf that [Decode] has read already.
 func (s *State) ApplySigned(signed *Signed) (*State, error) {
+	next, keys, err := s.step(signed)
+	if err != nil {
+		return nil, err
+	}
+	if err := verify(signed.DSSE, keys); err != nil {
+		return nil, err
+	}
+	return next, nil
+}
+
+// step is ApplySigned but for the signatures, which must yet verify under keys.
+func (s *State) step(signed *Signed) (next *State, keys []ed25519.PublicKey, err error) {
 	r, err := s.roll(signed.Body)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	signers, complete, err := r.count(signed.DSSE)
+	keys, complete, err := r.tally(signed.DSSE)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if !complete {
-		return nil, ruled(ErrSigners, "%s: %d signatures, want %s", signed.Type, len(signers), describe(r.groups))
+		return nil, nil, ruled(ErrSigners, "%s: %d signatures, want %s", signed.Type, len(keys), describe(r.groups))
 	}
-	next := *s.facts
-	c := &change{facts: &next, n: s.n, hash: signed.Hash, signers: signers}
+	grown := *s.facts
+	c := &change{facts: &grown, n: s.n, hash: signed.Hash, signers: keyIDs(keys)}
 	signed.Body.enact(c)
-	next.chains = next.chains.with(signed.Subject, s.n, link{signed.Hash})
-	return &State{View{facts: &next, n: s.n + 1}}, nil
+	grown.chains = grown.chains.with(signed.Subject, s.n, link{signed.Hash})
+	return &State{View{facts: &grown, n: s.n + 1}}, keys, nil
 }
 
 // Prepare fills the head of body (at, dirn, prev, t, v) for the next leaf and
@@ -128,8 +144,11 @@ func (s *State) Complete(d *statement.DSSE) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	_, complete, err := r.count(d)
-	return complete, err
+	keys, complete, err := r.tally(d)
+	if err != nil {
+		return false, err
+	}
+	return complete, verify(d, keys)
 }
 
 // roll holds a statement against the state and returns who must sign it.
