@@ -147,26 +147,30 @@ type Rule struct {
 	Obligee   Party             `toml:"obligee"`      // to whom
 	Fulfilled []string          `toml:"fulfilled_by"` // kinds of message
 	Interim   []string          `toml:"interim_by"`   // kinds of interim message
-	FulfilOn  string            `toml:"fulfil_on"`    // submitted, handed-over, opened (rule ack only)
+	FulfilOn  string            `toml:"fulfil_on"`    // submitted (when empty), handed-over, opened (rule ack only)
 	Due       []Deadline        `toml:"due"`          // the first whose urgency fits
 	Every     *Term             `toml:"every"`        // periodic: the next occurrence, after the one before is met
 	EndsWith  []string          `toml:"ends_with"`    // kinds of the case that end it: open occurrences are closed, none follows
 	Missing   bool              `toml:"missing"`      // late counts as a missing reply (not so for ack)
 	Statutory bool              `toml:"statutory"`    // no extension by agreement
 	Chain     string            `toml:"chain"`
-	Tell      string            `toml:"tell"` // open, due, never: when an obligee who is no recipient learns of it
-	MaxInter  int               `toml:"max_interim"`
+	Tell      string            `toml:"tell"`        // open (when empty), due, never: when an obligee who is no recipient learns of it
+	MaxInter  int               `toml:"max_interim"` // how many interim replies
 	Source    Source            `toml:"source"`
 	Labels    map[string]string `toml:"labels,omitempty"`
 }
 
 // Trigger is what opens an obligation: a message kind ("*" for any), or an
 // event of the ledger. Facts are compared with core.facts and nothing else.
+//
+// A pack writes a rule with several events once; [Parse] enters it in
+// [Pack.Rules] once per event, each entry with its own Event.
 type Trigger struct {
-	Kinds []string          `toml:"kinds,omitempty"`
-	Event string            `toml:"event,omitempty"` // such as consent.withdrawn
-	Facts map[string]string `toml:"facts,omitempty"`
-	From  []string          `toml:"from,omitempty"` // sender types; empty: any
+	Kinds  []string          `toml:"kinds,omitempty"`
+	Events []string          `toml:"events,omitempty"` // such as consent.withdrawn, as written
+	Event  string            `toml:"-"`                // the one of Events this entry is for
+	Facts  map[string]string `toml:"facts,omitempty"`
+	From   []string          `toml:"from,omitempty"` // sender types; empty: any
 }
 
 // Condition compares one sealed field. Only declared rules have any.
@@ -273,6 +277,10 @@ type Consent struct {
 	Channels  []Named    `toml:"channel"`
 	Interps   []Named    `toml:"interpreter"`
 	Told      []Named    `toml:"told"`     // exceptions that must be told before asking
+	Relations []Named    `toml:"relation"` // of a grantor or an excluded person to the person
+	Grounds   []Named    `toml:"ground"`   // of a conflict exclusion
+	Levels    []Named    `toml:"level"`    // of a conflict exclusion; the first already excludes
+	Review    Term       `toml:"review"`   // an exclusion is reviewed within
 	Grantors  []Grantor  `toml:"grantor"`  // who may give
 	Recorders []Recorder `toml:"recorder"` // who may record which act
 	Source    Source     `toml:"source"`

@@ -1,4 +1,0 @@
-package rules
-
-// packIndex is filled by Parse.
-type packIndex struct{}

@@ -1,0 +1,137 @@
+package rules
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"sort"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2/unstable"
+)
+
+// plainKey is how a key of a pack is spelt. The TOML library also takes
+// Family for family; two spellings of one member must not both be valid.
+var plainKey = regexp.MustCompile(`^[a-z0-9_-]{1,40}$`)
+
+// locate maps every path of the file, such as "rule[3].due[0].unit", to its
+// line, and reports keys that are not spelt plainly. It is lenient otherwise:
+// what is not TOML the decoder refuses with a better message.
+func locate(data []byte) (map[string]int, []Problem) {
+	l := &locator{lines: map[string]int{}, arrays: map[string]int{}}
+	for i, b := range data {
+		if b == '\n' {
+			l.breaks = append(l.breaks, i)
+		}
+	}
+	l.parser.Reset(bytes.Clone(data))
+	for l.parser.NextExpression() {
+		l.expression(l.parser.Expression())
+	}
+	return l.lines, l.bad
+}
+
+type locator struct {
+	parser unstable.Parser
+	breaks []int          // offsets of the line feeds
+	lines  map[string]int // path to line
+	arrays map[string]int // path of an array of tables to its length so far
+	prefix string         // of the current table
+	bad    []Problem
+}
+
+func (l *locator) expression(e *unstable.Node) {
+	switch e.Kind {
+	case unstable.Table, unstable.ArrayTable:
+		l.prefix = l.table(e)
+	case unstable.KeyValue:
+		l.keyValue(l.prefix, e)
+	}
+}
+
+// table resolves a header to its path: [[rule.due]] is due of the latest rule.
+func (l *locator) table(e *unstable.Node) string {
+	path, line := "", 0
+	for it := e.Key(); it.Next(); {
+		var key string
+		key, line = l.key(it.Node(), path)
+		path = join(path, key)
+		if it.IsLast() && e.Kind == unstable.ArrayTable {
+			l.arrays[path]++
+		}
+		if n := l.arrays[path]; n > 0 {
+			path = fmt.Sprintf("%s[%d]", path, n-1)
+		}
+	}
+	l.set(path, line)
+	return path
+}
+
+func (l *locator) keyValue(prefix string, e *unstable.Node) {
+	path, line := prefix, 0
+	for it := e.Key(); it.Next(); {
+		var key string
+		key, line = l.key(it.Node(), path)
+		path = join(path, key)
+	}
+	l.set(path, line)
+	l.value(path, e.Value())
+}
+
+// value goes into arrays and inline tables. Depth is bounded by the parser.
+func (l *locator) value(path string, v *unstable.Node) {
+	switch v.Kind {
+	case unstable.Array:
+		n := 0
+		for it := v.Children(); it.Next(); n++ {
+			l.value(fmt.Sprintf("%s[%d]", path, n), it.Node())
+		}
+	case unstable.InlineTable:
+		for it := v.Children(); it.Next(); {
+			l.keyValue(path, it.Node())
+		}
+	}
+}
+
+func (l *locator) key(n *unstable.Node, prefix string) (key string, line int) {
+	key = string(n.Data)
+	line = 1 + sort.SearchInts(l.breaks, int(n.Raw.Offset))
+	if !plainKey.MatchString(key) {
+		l.bad = append(l.bad, Problem{Line: line, Path: prefix,
+			Text: fmt.Sprintf("key %q is not spelt in lower-case letters, digits, '_' and '-'; write it as in FORMAT.md", clip(key))})
+	}
+	return key, line
+}
+
+// set keeps the first line of a path. Long paths belong to no pack.
+func (l *locator) set(path string, line int) {
+	if _, ok := l.lines[path]; !ok && len(path) < 200 {
+		l.lines[path] = line
+	}
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+// lineOf finds the line of path, or of the nearest path around it.
+func lineOf(lines map[string]int, path string) int {
+	for path != "" {
+		if n, ok := lines[path]; ok {
+			return n
+		}
+		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
+	}
+	return 0
+}
+
+// clip keeps hostile input short in an error.
+func clip(s string) string {
+	if len(s) > 60 {
+		return strings.ToValidUTF8(s[:60], "") + "…"
+	}
+	return s
+}
