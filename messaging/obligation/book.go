@@ -59,7 +59,7 @@ type Sent struct {
 	Set      string   `json:"set,omitempty"`
 	Pack     string   `json:"pack"`
 	Occurred int64    `json:"occurred,omitempty"`
-	To       []string `json:"to,omitempty"` // without the sender's own copy
+	To       []string `json:"to,omitempty"` // desks (attested: also persons), without the sender's own copy
 }
 
 // Handed is a handing over. Served is the date on a proof of service, 0 when
