@@ -7,9 +7,8 @@ import (
 	"github.com/odziv/odziv/internal/rules"
 )
 
-// Codes of the pack's lists that the rules themselves speak of.
+// Opinions that the rules themselves speak of; a pack lists these and others.
 const (
-	AgeUnknown       = "unknown"   // treated as the pack's child band
 	OpinionAgrees    = "agrees"    // what an agreement means
 	OpinionDisagrees = "disagrees" // nothing is given over it
 	OpinionNotAsked  = "not-asked" // not enough where an opinion is mandatory
@@ -70,7 +69,7 @@ func (s *Statement) Check(pack *rules.Pack) error {
 }
 
 func (s *Statement) checkCodes(c *rules.Consent, pack *rules.Pack) error {
-	if s.Age != AgeUnknown && !knows(c.Ages, s.Age) {
+	if !knows(c.Ages, s.Age) {
 		return unknown("age", s.Age)
 	}
 	single := []struct {
@@ -85,11 +84,11 @@ func (s *Statement) checkCodes(c *rules.Consent, pack *rules.Pack) error {
 			return unknown(v.member, v.code)
 		}
 	}
-	if !knowsRelation(c, s.Grantor.Rel) {
+	if !knows(c.Relations, s.Grantor.Rel) {
 		return unknown("grantor.rel", s.Grantor.Rel)
 	}
 	for _, code := range s.Purposes {
-		if !knows(pack.Purposes, code) {
+		if _, ok := pack.Purpose(code); !ok {
 			return unknown("purposes", code)
 		}
 	}
@@ -99,7 +98,7 @@ func (s *Statement) checkCodes(c *rules.Consent, pack *rules.Pack) error {
 		}
 	}
 	for _, code := range s.Cats {
-		if !slices.ContainsFunc(pack.Categories, func(k rules.Category) bool { return k.Code == code }) {
+		if _, ok := pack.Category(code); !ok {
 			return unknown("cats", code)
 		}
 	}
@@ -154,7 +153,7 @@ func (s *Statement) checkValidity(pack *rules.Pack) error {
 // grantorRule finds the first rule for this age and relation. A person whose
 // age nobody knows is a child.
 func grantorRule(pack *rules.Pack, age, rel string) (rules.Grantor, bool) {
-	if age == AgeUnknown {
+	if age == rules.AgeUnknown {
 		age = pack.Consent.ChildBand
 	}
 	for _, g := range pack.Consent.Grantors {
@@ -163,10 +162,6 @@ func grantorRule(pack *rules.Pack, age, rel string) (rules.Grantor, bool) {
 		}
 	}
 	return rules.Grantor{}, false
-}
-
-func knowsRelation(c *rules.Consent, rel string) bool {
-	return slices.ContainsFunc(c.Grantors, func(g rules.Grantor) bool { return slices.Contains(g.Relations, rel) })
 }
 
 func knows(list []rules.Named, code string) bool {

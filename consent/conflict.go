@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/odziv/odziv/internal/rules"
 	"github.com/odziv/odziv/internal/statement"
 )
 
@@ -16,13 +17,6 @@ const (
 
 // MaxSubjects bounds the persons one exclusion protects: a child and siblings.
 const MaxSubjects = 16
-
-// Levels of an exclusion. It acts at each of them alike, from suspicion on.
-const (
-	LevelSuspicion = "suspicion"
-	LevelCharge    = "charge"
-	LevelJudgment  = "judgment"
-)
 
 // ConflictSet is the payload of conflict.set, with an ID x_…: who may no longer
 // decide, receive or read for the persons named.
@@ -87,13 +81,32 @@ func (c *ConflictSet) shape() error {
 	if slices.Contains(c.Subj, c.Who) {
 		return errors.New("who: nobody is excluded from their own matter")
 	}
-	if !slices.Contains([]string{LevelSuspicion, LevelCharge, LevelJudgment}, c.Level) {
-		return errors.New("level: suspicion, charge or judgment")
-	}
 	if c.ReviewBy <= c.At {
 		return errors.New("review_by: lies before the statement")
 	}
-	return errors.Join(statement.CheckCode("rel", c.Rel), statement.CheckCode("ground", c.Ground))
+	return errors.Join(
+		statement.CheckCode("rel", c.Rel), statement.CheckCode("ground", c.Ground), statement.CheckCode("level", c.Level))
+}
+
+// Check holds a parsed conflict.set against the rule pack in force. It returns
+// a [*CheckError], or another error for a broken pack.
+func (c *ConflictSet) Check(pack *rules.Pack) error {
+	switch p := &pack.Consent; {
+	case !knows(p.Relations, c.Rel):
+		return unknown("rel", c.Rel)
+	case !knows(p.Grounds, c.Ground):
+		return unknown("ground", c.Ground)
+	case !knows(p.Levels, c.Level):
+		return unknown("level", c.Level)
+	}
+	latest, err := after(c.At, pack.Consent.Review, pack.Location())
+	if err != nil {
+		return err
+	}
+	if c.ReviewBy > latest {
+		return &CheckError{"review_by", FaultValidity, fmt.Sprintf("is reviewed by %d at the latest", latest)}
+	}
+	return nil
 }
 
 // ParseConflictLifted decodes the payload of conflict.lifted.
@@ -132,77 +145,11 @@ func (c *ConflictLifted) shape() error {
 	return statement.CheckCode("reason", c.Reason)
 }
 
-// Exclusion is a conflict of interest on record.
-type Exclusion struct {
-	ID       string // x_… of the conflict.set
-	Case     string
-	Subj     []string
-	Who      string
-	Level    string
-	Ground   string
-	Rel      string
-	ReviewBy int64 // ms
-	SetIdx   int64
-	SetAt    int64 // received, ms
-
-	LiftedIdx int64
-	LiftedAt  int64 // received, ms; 0 while in force
-}
-
-// Excluding returns the exclusion that a conflict.set becomes with leaf idx,
-// received at (ms).
-func Excluding(c *ConflictSet, idx, at int64) Exclusion {
-	return Exclusion{
-		ID: c.ID, Case: c.Case, Subj: slices.Clone(c.Subj), Who: c.Who, Level: c.Level, Ground: c.Ground,
-		Rel: c.Rel, ReviewBy: c.ReviewBy, SetIdx: idx, SetAt: at,
-	}
-}
-
-// Lift ends x by a conflict.lifted with leaf idx, received at (ms).
-func (x *Exclusion) Lift(c *ConflictLifted, idx, at int64) error {
-	switch {
-	case c.Of != x.ID || c.Case != x.Case:
-		return fmt.Errorf("consent: %s lifts another exclusion than %s", c.ID, x.ID)
-	case x.LiftedAt != 0:
-		return fmt.Errorf("consent: %s is lifted already", x.ID)
-	case idx <= x.SetIdx:
-		return fmt.Errorf("consent: %s lifted at leaf %d, set at leaf %d", x.ID, idx, x.SetIdx)
-	}
-	x.LiftedIdx, x.LiftedAt = idx, at
-	return nil
-}
-
-// Excludes reports whether who is excluded for the person subj at now (ms). An
-// exclusion acts from the moment it is on record, whatever its time says, until
-// it is lifted: a passed review date ends nothing.
-func (x *Exclusion) Excludes(who, subj string, now int64) bool {
-	return x.Who == who && slices.Contains(x.Subj, subj) && (x.LiftedAt == 0 || now < x.LiftedAt)
-}
-
-// CheckConflict refuses a request, a consent or a renewal in which somebody
-// excluded for the person would decide or receive. Steps towards less pass.
-func CheckConflict(book Book, s *Statement, now int64) error {
-	if !s.Act().asks() {
-		return nil
-	}
-	parties := append([]string{s.Grantor.H}, s.To...)
-	parties = append(parties, s.Onward...)
-	for i, who := range parties {
-		out, err := book.Excluded(who, s.Subj, now)
-		if err != nil {
-			return fmt.Errorf("consent: exclusions: %w", err)
-		}
-		if !out {
-			continue
-		}
-		member := "to"
-		switch {
-		case i == 0:
-			member = "grantor"
-		case i > len(s.To):
-			member = "onward"
-		}
-		return &CheckError{member, FaultExcluded, "not possible for this person"}
+// Check holds a parsed conflict.lifted against the rule pack in force. It
+// returns a [*CheckError].
+func (c *ConflictLifted) Check(pack *rules.Pack) error {
+	if _, ok := pack.ReasonFor(c.Reason, "conflict"); !ok {
+		return unknown("reason", c.Reason)
 	}
 	return nil
 }

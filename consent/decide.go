@@ -28,10 +28,6 @@ type Party struct {
 	Type string
 }
 
-// representative is the type of a desk that an institution merely hosts
-// (PROTOCOL: a desk of fn rep). Naming the host does not name its guest.
-const representative = "representative"
-
 // Request is what is asked of [Decide] about one message. To leaves out the
 // sender's own copy.
 type Request struct {
@@ -108,7 +104,7 @@ func Decide(book Book, pack *rules.Pack, req Request, now int64) (Decision, erro
 // NeedsConsent reports whether messages on this basis stand on consents, so
 // that [DecideConsent] must be asked as well.
 func NeedsConsent(pack *rules.Pack, basis string) bool {
-	b, ok := basisOf(pack, basis)
+	b, ok := pack.Basis(basis)
 	return ok && b.Consent
 }
 
@@ -119,12 +115,12 @@ func DecideBasis(book Book, pack *rules.Pack, req Request, now int64) (Decision,
 		return Decision{}, err
 	}
 	to := byDesk(req.To)
-	basis, known := basisOf(pack, req.Basis.Code)
+	basis, known := pack.Basis(req.Basis.Code)
 	if !known {
 		return refused(CodeBasis, first(to), "the pack does not know this basis"), nil
 	}
 	for _, t := range to {
-		if !permitted(pack, req.Kind, req.From.Type, t.Type, basis.Code) {
+		if !slices.Contains(pack.Allowed(req.Kind, req.From.Type, t.Type), basis.Code) {
 			return refused(CodeBasis, t.Desk, fmt.Sprintf("%s: %s to %s is not permitted on %s", req.Kind, req.From.Type, t.Type, basis.Code)), nil
 		}
 	}
@@ -146,42 +142,19 @@ func DecideBasis(book Book, pack *rules.Pack, req Request, now int64) (Decision,
 }
 
 // incomplete says what a basis fails to name, or names without ground.
-func incomplete(pack *rules.Pack, rule rules.Basis, b messaging.Basis) string {
+func incomplete(pack *rules.Pack, rule *rules.Basis, b messaging.Basis) string {
 	switch {
 	case rule.Ref && strings.TrimSpace(b.Ref) == "":
 		return "ref is required"
 	case rule.Necessity && b.Necessity == "":
 		return "necessity is required"
-	case b.Necessity != "" && !isNecessity(pack, b.Necessity):
-		return "necessity is not a reason of the pack"
 	case !rule.Consent && len(b.Consents) > 0:
 		return "consents belong to a basis of consent alone"
 	}
-	return ""
-}
-
-func isNecessity(pack *rules.Pack, code string) bool {
-	return slices.ContainsFunc(pack.Reasons, func(r rules.Reason) bool {
-		return r.Code == code && slices.Contains(r.For, "necessity")
-	})
-}
-
-func basisOf(pack *rules.Pack, code string) (rules.Basis, bool) {
-	for _, b := range pack.Bases {
-		if b.Code == code {
-			return b, true
-		}
+	if _, ok := pack.ReasonFor(b.Necessity, "necessity"); b.Necessity != "" && !ok {
+		return "necessity is not a reason of the pack"
 	}
-	return rules.Basis{}, false
-}
-
-// permitted looks the matrix up: some cell of the kind joins the two types on
-// this basis.
-func permitted(pack *rules.Pack, kind, from, to, basis string) bool {
-	joins := func(types []string, t string) bool { return slices.Contains(types, t) || slices.Contains(types, "*") }
-	return slices.ContainsFunc(pack.Matrix, func(c rules.Cell) bool {
-		return c.Kind == kind && joins(c.From, from) && joins(c.To, to) && slices.Contains(c.Bases, basis)
-	})
+	return ""
 }
 
 func (r *Request) bounded() error {

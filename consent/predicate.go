@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/odziv/odziv/internal/rules"
 	"github.com/odziv/odziv/messaging"
 )
 
@@ -162,7 +163,7 @@ func (c *candidate) fails(subj string, t Party, cat string) int {
 // names reports whether t may receive under s: by desk, or by institution, but
 // not a representative by the institution that merely hosts the desk.
 func (s *Statement) names(t Party) bool {
-	return slices.Contains(s.To, t.Desk) || t.Type != representative && slices.Contains(s.To, t.Inst)
+	return slices.Contains(s.To, t.Desk) || t.Type != rules.TypeRepresentative && slices.Contains(s.To, t.Inst)
 }
 
 // best returns how far the nearest consent comes, and marks all that permit.

@@ -8,13 +8,6 @@ import (
 	"github.com/odziv/odziv/internal/statement"
 )
 
-// Whether a recorder rule asks for a second signature.
-const (
-	cosignNever        = "never"
-	cosignOwnRecipient = "own-recipient"
-	cosignAlways       = "always"
-)
-
 // MayRecord reports whether who, with these roles, may record s, and whether a
 // second signature from elsewhere is needed first ([CheckCosigner]). isParty
 // says whether the institution of who is party to the case; instOf (which may
@@ -30,26 +23,34 @@ func MayRecord(pack *rules.Pack, s *Statement, who Party, roles []string, isPart
 			continue
 		}
 		switch r.Cosign {
-		case cosignNever:
+		case rules.CosignNever:
 			return false, nil
-		case cosignOwnRecipient:
+		case rules.CosignOwnRecipient:
 			return act != Withdrawn && isRecipient(s, who, instOf), nil
-		case cosignAlways:
+		case rules.CosignAlways:
 			return true, nil
 		}
 		return false, fmt.Errorf("consent: the pack's recorder rule has cosign %q", r.Cosign)
 	}
 	if act == Withdrawn && isParty {
-		return false, nil
+		return alwaysCosigned(pack, act, who.Type), nil
 	}
 	return false, &CheckError{"by", FaultRecorder, fmt.Sprintf("%q with these roles does not record %q here", who.Type, act)}
 }
 
 func recorderFits(r rules.Recorder, act Act, typ string, roles []string, isParty bool) bool {
 	return slices.Contains(r.Acts, string(act)) &&
-		(slices.Contains(r.Types, typ) || slices.Contains(r.Types, "*")) &&
+		slices.Contains(r.Types, typ) &&
 		(len(r.Roles) == 0 || overlap(r.Roles, roles)) &&
 		(isParty || !r.Party)
+}
+
+// alwaysCosigned reports whether the pack wants a second signature whenever
+// this type records act, whatever the recorder's role.
+func alwaysCosigned(pack *rules.Pack, act Act, typ string) bool {
+	return slices.ContainsFunc(pack.Consent.Recorders, func(r rules.Recorder) bool {
+		return recorderFits(r, act, typ, r.Roles, true) && r.Cosign == rules.CosignAlways
+	})
 }
 
 // isRecipient reports whether the recorder's desk or institution receives

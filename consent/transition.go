@@ -142,7 +142,7 @@ func (r *Record) mayAsk(pack *rules.Pack, from Status, s *Statement, now int64) 
 	if from != Status(Refused) {
 		return nil
 	}
-	again, err := after(r.Current().At, pack.Consent.Reask, pack.Zone)
+	again, err := after(r.Current().At, pack.Consent.Reask, pack.Location())
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package consent
 import (
 	"fmt"
 	"time"
-	_ "time/tzdata" // a pack's zone must resolve on a machine without zone files
 
 	"github.com/odziv/odziv/internal/rules"
 )
@@ -13,7 +12,7 @@ import (
 // shorter. A guardian's program takes majority into account as well; the age
 // itself is never here.
 func Until(pack *rules.Pack, age, rel string, from int64) (int64, error) {
-	until, err := after(from, pack.Consent.Default, pack.Zone)
+	until, err := after(from, pack.Consent.Default, pack.Location())
 	if err != nil {
 		return 0, err
 	}
@@ -26,7 +25,7 @@ func Until(pack *rules.Pack, age, rel string, from int64) (int64, error) {
 
 // latestEnd is the latest na of a consent given at from.
 func latestEnd(pack *rules.Pack, age, rel string, from int64) (int64, error) {
-	latest, err := after(from, pack.Consent.Longest, pack.Zone)
+	latest, err := after(from, pack.Consent.Longest, pack.Location())
 	if err != nil {
 		return 0, err
 	}
@@ -34,7 +33,7 @@ func latestEnd(pack *rules.Pack, age, rel string, from int64) (int64, error) {
 	if !ok || !g.Guardian {
 		return latest, nil
 	}
-	guardian, err := after(from, pack.Consent.Guardian, pack.Zone)
+	guardian, err := after(from, pack.Consent.Guardian, pack.Location())
 	if err != nil {
 		return 0, err
 	}
@@ -44,22 +43,18 @@ func latestEnd(pack *rules.Pack, age, rel string, from int64) (int64, error) {
 // after adds a term. Minutes and hours are elapsed time; days and months end at
 // 24:00 in the pack's zone, the first day not counted, and a month without that
 // day ends with its last.
-func after(from int64, t rules.Term, zone string) (int64, error) {
+func after(from int64, t rules.Term, loc *time.Location) (int64, error) {
 	switch t.Unit {
-	case "min":
+	case rules.UnitMinutes:
 		return from + int64(t.Amount)*time.Minute.Milliseconds(), nil
-	case "h":
+	case rules.UnitHours:
 		return from + int64(t.Amount)*time.Hour.Milliseconds(), nil
-	case "cd", "mo":
+	case rules.UnitCalendarDays, rules.UnitMonths:
 	default:
 		return 0, fmt.Errorf("consent: a term of the pack is in %q; consent counts min, h, cd or mo", t.Unit)
 	}
-	loc, err := time.LoadLocation(zone)
-	if err != nil {
-		return 0, fmt.Errorf("consent: zone of the pack: %w", err)
-	}
 	y, m, d := time.UnixMilli(from).In(loc).Date()
-	if t.Unit == "cd" {
+	if t.Unit == rules.UnitCalendarDays {
 		return time.Date(y, m, d+t.Amount+1, 0, 0, 0, 0, loc).UnixMilli(), nil
 	}
 	m += time.Month(t.Amount)
