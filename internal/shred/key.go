@@ -20,15 +20,17 @@ const nonceSize = 12
 // period. It prints as "redacted" under every verb. The zero Key is none and
 // refused everywhere.
 //
-// The bytes lie behind a pointer because package fmt prints the unexported
-// fields of a struct without asking them, a Key in somebody's struct included.
-type Key struct{ secret *[KeySize]byte }
+// The bytes lie behind a function because package fmt prints the unexported
+// fields of a struct without asking them, and follows pointers under some verbs.
+type Key struct{ secret func() *[KeySize]byte }
+
+func newKey(b [KeySize]byte) Key { return Key{func() *[KeySize]byte { return &b }} }
 
 // NewKey returns a fresh random key.
 func NewKey() Key {
-	k := Key{new([KeySize]byte)}
-	rand.Read(k.secret[:]) // never fails since Go 1.24
-	return k
+	var b [KeySize]byte
+	rand.Read(b[:]) // never fails since Go 1.24
+	return newKey(b)
 }
 
 // ParseKey returns the key of 32 secret bytes.
@@ -36,17 +38,16 @@ func ParseKey(secret []byte) (Key, error) {
 	if len(secret) != KeySize {
 		return Key{}, fmt.Errorf("shred: key of %d bytes, want %d", len(secret), KeySize)
 	}
-	b := [KeySize]byte(secret)
-	return Key{&b}, nil
+	return newKey([KeySize]byte(secret)), nil
 }
 
 // Secret returns a copy of the 32 secret bytes, for a [PeriodWrapper] alone. It
 // is nil for the zero Key.
 func (k Key) Secret() []byte {
-	if k.secret == nil {
+	if k.IsZero() {
 		return nil
 	}
-	return bytes.Clone(k.secret[:])
+	return bytes.Clone(k.secret()[:])
 }
 
 // IsZero reports whether k is no key at all.
@@ -61,7 +62,7 @@ func (k Key) aead() (cipher.AEAD, error) {
 	if k.IsZero() {
 		return nil, errors.New("no key")
 	}
-	block, err := aes.NewCipher(k.secret[:])
+	block, err := aes.NewCipher(k.secret()[:])
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,7 @@ func InitKeyFile(path string) (err error) {
 		}
 	}()
 	key := NewKey()
-	_, err = f.Write(key.secret[:])
+	_, err = f.Write(key.secret()[:])
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil && runtime.GOOS != "windows" { // where a directory cannot be synced
 		err = syncDir(filepath.Dir(path))
@@ -84,7 +84,7 @@ func (w *KeyFile) WrapPeriod(_ context.Context, p Period) ([]byte, error) {
 	if p.Key.IsZero() {
 		return nil, errors.New("shred: wrap period: no key")
 	}
-	wrapped, err := w.key.sealBox(p.Key.secret[:], bind(periodLabel, p.ID))
+	wrapped, err := w.key.sealBox(p.Key.secret()[:], bind(periodLabel, p.ID))
 	if err != nil {
 		return nil, fmt.Errorf("shred: wrap period: %w", err)
 	}

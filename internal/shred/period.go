@@ -47,7 +47,7 @@ func SealKey(p Period, msg string, key Key) ([]byte, error) {
 	if key.IsZero() {
 		return nil, errors.New("shred: seal key: no key")
 	}
-	sealed, err := p.Key.sealBox(key.secret[:], bind(keyLabel, p.ID, msg))
+	sealed, err := p.Key.sealBox(key.secret()[:], bind(keyLabel, p.ID, msg))
 	if err != nil {
 		return nil, fmt.Errorf("shred: seal key: %w", err)
 	}

@@ -20,7 +20,7 @@ var b64 = base64.RawStdEncoding.Strict()
 
 // Wrap returns a writer that encrypts a blob to dst under the shred key of its
 // message. The caller must Close it; a file never closed does not unwrap.
-// Memory is constant, the overhead about 220 bytes and 16 for every 64 KiB.
+// Memory is constant, the overhead 162 bytes and 16 for each begun 64 KiB.
 func Wrap(dst io.Writer, key Key, msg string, part int) (io.WriteCloser, error) {
 	b, err := newBlob(key, msg, part)
 	if err != nil {

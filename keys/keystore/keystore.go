@@ -1,6 +1,8 @@
 package keystore
 
 import (
+	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -57,11 +59,16 @@ type Keystore struct {
 	Created int64 // milliseconds since 1970 UTC
 	Demo    bool  // weakly locked, for demonstrations only
 
-	signing  *statement.SigningKey // behind a pointer, so that fmt cannot print it
+	// Behind a function because package fmt prints the unexported fields of a
+	// struct without asking them, and follows pointers under some verbs.
+	secret func() *keys
+	seen   map[[32]byte]bool // SHA-256 of the files read or written: what Save may replace
+}
+
+type keys struct {
+	signing  statement.SigningKey
 	identity *age.HybridIdentity
 	desks    map[string]map[int64]*age.HybridIdentity
-
-	seen map[[32]byte]bool // SHA-256 of the files read or written: what Save may replace
 }
 
 // Generate returns a keystore with fresh keys, not yet in any file.
@@ -78,42 +85,48 @@ func Generate(owner Owner, created int64, opts Options) (*Keystore, error) {
 	}
 	var seed [32]byte
 	rand.Read(seed[:]) // never fails since Go 1.24
-	k := newKeystore(seed[:])
-	k.Owner, k.Created, k.Demo, k.identity = owner, created, opts.Demo, identity
+	k := newKeystore(keys{signing: statement.NewSigningKey(seed[:]), identity: identity})
+	k.Owner, k.Created, k.Demo = owner, created, opts.Demo
 	return k, nil
 }
 
-// newKeystore returns a keystore with a signing key and nothing else.
-func newKeystore(seed []byte) *Keystore {
-	signing := statement.NewSigningKey(seed)
-	return &Keystore{
-		signing: &signing,
-		desks:   map[string]map[int64]*age.HybridIdentity{},
-		seen:    map[[32]byte]bool{},
-	}
+func newKeystore(s keys) *Keystore {
+	s.desks = map[string]map[int64]*age.HybridIdentity{}
+	return &Keystore{secret: func() *keys { return &s }, seen: map[[32]byte]bool{}}
 }
 
 // Signer returns the Ed25519 key that signs statements and requests.
-func (k *Keystore) Signer() statement.Signer { return k.signing }
+func (k *Keystore) Signer() statement.Signer { return &signer{k.secret} }
+
+// signer is the key as it is handed out: behind a function, for the reason above.
+type signer struct{ keys func() *keys }
+
+func (s *signer) Public() ed25519.PublicKey { return s.keys().signing.Public() }
+
+func (s *signer) Sign(ctx context.Context, message []byte) ([]byte, error) {
+	return s.keys().signing.Sign(ctx, message)
+}
 
 // Recipient returns the public half of the owner's age identity, "age1pq1…", to
 // which desk packages are sealed.
-func (k *Keystore) Recipient() string { return k.identity.Recipient().String() }
+func (k *Keystore) Recipient() string { return k.secret().identity.Recipient().String() }
 
 // Identity returns the owner's age identity, which opens desk packages.
-func (k *Keystore) Identity() *age.HybridIdentity { return k.identity }
+func (k *Keystore) Identity() *age.HybridIdentity { return k.secret().identity }
 
 // DeskIdentity returns the identity of one desk epoch, if it is here.
 func (k *Keystore) DeskIdentity(desk string, epoch int64) (*age.HybridIdentity, bool) {
-	id, ok := k.desks[desk][epoch]
+	id, ok := k.secret().desks[desk][epoch]
 	return id, ok
 }
 
 // Desks returns the desks with an epoch here, sorted.
-func (k *Keystore) Desks() []string { return slices.Sorted(maps.Keys(k.desks)) }
+func (k *Keystore) Desks() []string { return slices.Sorted(maps.Keys(k.secret().desks)) }
 
 // DeskEpochs returns the epochs of a desk here, ascending.
-func (k *Keystore) DeskEpochs(desk string) []int64 { return slices.Sorted(maps.Keys(k.desks[desk])) }
+func (k *Keystore) DeskEpochs(desk string) []int64 {
+	return slices.Sorted(maps.Keys(k.secret().desks[desk]))
+}
 
 // AddDeskEpoch adds the identity of a desk epoch. The same one again changes
 // nothing; another one for the same epoch is refused, since replacing a key
@@ -131,10 +144,11 @@ func (k *Keystore) AddDeskEpoch(desk string, epoch int64, identity *age.HybridId
 		}
 		return nil
 	}
-	if k.desks[desk] == nil {
-		k.desks[desk] = map[int64]*age.HybridIdentity{}
+	desks := k.secret().desks
+	if desks[desk] == nil {
+		desks[desk] = map[int64]*age.HybridIdentity{}
 	}
-	k.desks[desk][epoch] = identity
+	desks[desk][epoch] = identity
 	return nil
 }
 
@@ -143,9 +157,10 @@ func (k *Keystore) AddDeskEpoch(desk string, epoch int64, identity *age.HybridId
 // version of the file keeps it until [DropPrevious].
 func (k *Keystore) DropDeskEpoch(desk string, epoch int64) bool {
 	_, ok := k.DeskIdentity(desk, epoch)
-	delete(k.desks[desk], epoch)
-	if len(k.desks[desk]) == 0 {
-		delete(k.desks, desk)
+	desks := k.secret().desks
+	delete(desks[desk], epoch)
+	if len(desks[desk]) == 0 {
+		delete(desks, desk)
 	}
 	return ok
 }

@@ -229,15 +229,17 @@ func TestDemoRefused(t *testing.T) {
 	}
 	// Nor the mark alone: here the lock is weak and the mark is missing.
 	k.Demo = false
-	weak, err := lock(k.encode(), passphrase, WorkFactor-1)
+	weak, err := lock(k.encode(), passphrase, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := open(weak, passphrase, demo); !errors.Is(err, ErrFormat) {
 		t.Errorf("weak without the mark: %v, want %v", err, ErrFormat)
 	}
-	if _, err := open(weak, passphrase, Options{}); !errors.Is(err, ErrDemo) {
-		t.Errorf("weak without the mark: %v, want %v", err, ErrDemo)
+	// One below the bound is refused before any work, here by a forged stanza.
+	below := bytes.Replace(weak, []byte(" 2\n"), []byte(" 17\n"), 1)
+	if _, err := open(below, passphrase, Options{}); !errors.Is(err, ErrDemo) {
+		t.Errorf("2^17: %v, want %v", err, ErrDemo)
 	}
 }
 
@@ -386,10 +388,16 @@ func TestOwner(t *testing.T) {
 // TestRedacted prints secrets in every way people print things.
 func TestRedacted(t *testing.T) {
 	k, _ := create(t)
+	desk := newIdentity(t)
+	if err := k.AddDeskEpoch(testDesk, 1, desk); err != nil {
+		t.Fatal(err)
+	}
 	nested := struct {
-		k *Keystore
-		s Secret
-	}{k, passphrase}
+		k      *Keystore
+		v      Keystore
+		s      Secret
+		signer statement.Signer
+	}{k, *k, passphrase, k.Signer()}
 	var out bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
 		fmt.Fprintf(&out, verb, k)
@@ -402,10 +410,10 @@ func TestRedacted(t *testing.T) {
 	slog.New(slog.NewTextHandler(&out, nil)).Info("x", "k", k, "p", passphrase)
 	slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "k", k, "p", passphrase)
 	out.WriteString(k.String() + passphrase.String())
-	seed := k.signing.Seed()
+	seed := k.secret().signing.Seed()
 	for _, secret := range []string{
 		passphrase.Reveal(), fmt.Sprintf("%x", passphrase.Reveal()), fmt.Sprint([]byte(passphrase.Reveal())),
-		k.identity.String(), string(seed), fmt.Sprintf("%x", seed), strings.Trim(fmt.Sprint(seed), "[]"),
+		k.Identity().String(), desk.String(), string(seed), fmt.Sprintf("%x", seed), strings.Trim(fmt.Sprint(seed), "[]"),
 	} {
 		if strings.Contains(strings.ToLower(out.String()), strings.ToLower(secret)) {
 			t.Errorf("a secret was printed")

@@ -7,21 +7,21 @@ import (
 
 // Secret is a passphrase. It prints as "redacted" under every verb.
 //
-// The text lies behind a pointer because package fmt prints the unexported
+// The text lies behind a function because package fmt prints the unexported
 // fields of a struct without asking them, a Secret in somebody's struct included.
-type Secret struct{ p *string }
+type Secret struct{ text func() string }
 
 // NewSecret takes the passphrase exactly as given, without any normalisation:
 // the age command, which opens the file too, knows none.
-func NewSecret(text string) Secret { return Secret{&text} }
+func NewSecret(text string) Secret { return Secret{func() string { return text }} }
 
 // Reveal returns the passphrase, to be shown once to the person who will write
 // it down.
 func (s Secret) Reveal() string {
-	if s.p == nil {
+	if s.text == nil {
 		return ""
 	}
-	return *s.p
+	return s.text()
 }
 
 func (Secret) Format(f fmt.State, _ rune)   { fmt.Fprint(f, "redacted") }

@@ -31,11 +31,11 @@ func (k *Keystore) encode() []byte {
 	if k.Demo {
 		b.WriteString(" demo")
 	}
-	fmt.Fprintf(&b, "\n%s%s\n", seedPrefix, base64.StdEncoding.EncodeToString(k.signing.Seed()))
-	fmt.Fprintf(&b, "%s\n", k.identity.String())
+	fmt.Fprintf(&b, "\n%s%s\n", seedPrefix, base64.StdEncoding.EncodeToString(k.secret().signing.Seed()))
+	fmt.Fprintf(&b, "%s\n", k.secret().identity.String())
 	for _, desk := range k.Desks() {
 		for _, epoch := range k.DeskEpochs(desk) {
-			fmt.Fprintf(&b, "# desk %s epoch %d\n%s\n", desk, epoch, k.desks[desk][epoch].String())
+			fmt.Fprintf(&b, "# desk %s epoch %d\n%s\n", desk, epoch, k.secret().desks[desk][epoch].String())
 		}
 	}
 	return b.Bytes()
@@ -73,7 +73,7 @@ func (r *lines) next() (string, error) {
 }
 
 func (r *lines) keystore() (*Keystore, error) {
-	k := newKeystore(make([]byte, 32))
+	k := newKeystore(keys{})
 	if err := r.head(k); err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func (r *lines) keystore() (*Keystore, error) {
 		return nil, err
 	}
 	var err error
-	if k.identity, err = r.identity(); err != nil {
+	if k.secret().identity, err = r.identity(); err != nil {
 		return nil, err
 	}
 	for r.rest != "" {
@@ -119,8 +119,7 @@ func (r *lines) seed(k *Keystore) error {
 	if !ok || err != nil || len(seed) != 32 {
 		return errors.New("not an ed25519-seed of 32 bytes")
 	}
-	signing := statement.NewSigningKey(seed)
-	k.signing = &signing
+	k.secret().signing = statement.NewSigningKey(seed)
 	return nil
 }
 
