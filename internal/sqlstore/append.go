@@ -1,0 +1,109 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/odziv/odziv/ledger"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// InsertEntries implements ledger.Tx. It takes no gap: first is the size of the
+// log, or follows what this transaction inserted before.
+func (t *tx) InsertEntries(ctx context.Context, log ledger.Log, first int64, leaves [][]byte) error {
+	for _, leaf := range leaves {
+		if len(leaf) < 1 || len(leaf) > ledger.MaxEntry {
+			return fmt.Errorf("sqlstore: entry of %d bytes: %w", len(leaf), ledger.ErrEntrySize)
+		}
+	}
+	if err := t.checkNext(ctx, log, first, t.grown.entries, func(size int64) int64 { return size }); err != nil {
+		return err
+	}
+	err := t.insertRows(ctx, "entry (log, idx, leaf)", 3, len(leaves), func(args []any, i int) []any {
+		return append(args, int64(log), first+int64(i), leaves[i])
+	})
+	t.grown.entries[log] = first + int64(len(leaves))
+	return err
+}
+
+// InsertNodes implements ledger.Tx. Like InsertEntries it takes no gap.
+func (t *tx) InsertNodes(ctx context.Context, log ledger.Log, first int64, hashes []tlog.Hash) error {
+	if err := t.checkNext(ctx, log, first, t.grown.nodes, tlog.StoredHashCount); err != nil {
+		return err
+	}
+	err := t.insertRows(ctx, "node (log, pos, hash)", 3, len(hashes), func(args []any, i int) []any {
+		return append(args, int64(log), first+int64(i), hashes[i][:])
+	})
+	t.grown.nodes[log] = first + int64(len(hashes))
+	return err
+}
+
+// checkNext refuses an overwrite or a gap. stored turns the size of the log into
+// the first free place.
+func (t *tx) checkNext(ctx context.Context, log ledger.Log, first int64, grown [len(ledger.Logs)]int64, stored func(int64) int64) error {
+	if err := checkLog(log); err != nil {
+		return err
+	}
+	want := grown[log]
+	if want == 0 {
+		head, err := t.Head(ctx, log)
+		if err != nil {
+			return err
+		}
+		want = stored(head.Size)
+	}
+	if first != want {
+		return fmt.Errorf("sqlstore: %s: row %d where %d is next: %w", log, first, want, ErrRefused)
+	}
+	return nil
+}
+
+// MoveHead implements ledger.Tx.
+func (t *tx) MoveHead(ctx context.Context, log ledger.Log, old, new ledger.Head) error {
+	if err := checkLog(log); err != nil {
+		return err
+	}
+	const query = "UPDATE head SET size = $1, root = $2, at = $3 WHERE log = $4 AND size = $5 AND root = $6"
+	n, err := t.exec(ctx, query, new.Size, new.Root[:], new.At, int64(log), old.Size, old.Root[:])
+	if err != nil {
+		return err
+	}
+	if n != 1 {
+		return fmt.Errorf("sqlstore: head of %s is not at %d: %w", log, old.Size, ledger.ErrConflict)
+	}
+	return nil
+}
+
+// PublishCheckpoint implements ledger.Tx.
+func (t *tx) PublishCheckpoint(ctx context.Context, log ledger.Log, p ledger.Published) error {
+	if err := t.checkPublish(ctx, log, p); err != nil {
+		return err
+	}
+	const query = "INSERT INTO checkpoint (log, size, seq, root, note, cosigs, at) VALUES ($1, $2, $3, $4, $5, $6, $7)"
+	_, err := t.exec(ctx, query, int64(log), p.Size, p.Seq, p.Root[:], blob(p.Note), p.Cosigs, p.At)
+	return err
+}
+
+// checkPublish holds p against the greatest checkpoint, or, if p refreshes an
+// older size, against the last one of that size.
+func (t *tx) checkPublish(ctx context.Context, log ledger.Log, p ledger.Published) error {
+	head, err := t.Head(ctx, log)
+	if err != nil {
+		return err
+	}
+	last, err := t.LastCheckpoint(ctx, log)
+	if err != nil {
+		return err
+	}
+	if p.Size > last.Size && p.Size <= head.Size && p.Seq == 0 {
+		return nil
+	}
+	same, err := t.checkpoint(ctx, log, checkpointColumns+"AND size = $2 ORDER BY seq DESC LIMIT 1", p.Size)
+	if err != nil {
+		return err
+	}
+	if same.Exists() && p.Root == same.Root && p.Seq == same.Seq+1 {
+		return nil
+	}
+	return fmt.Errorf("sqlstore: checkpoint of %s at size %d, seq %d is not next: %w", log, p.Size, p.Seq, ledger.ErrConflict)
+}

@@ -1,0 +1,127 @@
+package sqlstore
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// blob makes sure that no bytes are an empty value and not NULL.
+func blob(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+func bit(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// listText is the JSON array of a list, nil like empty.
+func listText[T any](list []T) (string, error) {
+	if len(list) == 0 {
+		return "[]", nil
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(list); err != nil {
+		return "", fmt.Errorf("sqlstore: %w", err)
+	}
+	return strings.TrimSuffix(b.String(), "\n"), nil
+}
+
+// readList is the inverse of listText; an empty list is never nil.
+func readList[T any](text string, list *[]T) error {
+	*list = []T{}
+	if text == "[]" {
+		return nil
+	}
+	if err := json.Unmarshal([]byte(text), list); err != nil {
+		return fmt.Errorf("sqlstore: stored list: %w: %w", ErrDamaged, err)
+	}
+	return nil
+}
+
+// maxCases bounds the handles that one question may name.
+const maxCases = 4096
+
+// in returns "($first,$first+1,…)" for the values, and the values repeated up
+// to a power of two, so that few texts serve all lengths.
+func in(first int, values []string) (string, []any, error) {
+	if len(values) > maxCases {
+		return "", nil, fmt.Errorf("sqlstore: %d values asked at once, at most %d", len(values), maxCases)
+	}
+	n := 1
+	for n < len(values) {
+		n *= 2
+	}
+	args := make([]any, n)
+	for i := range args {
+		args[i] = values[min(i, len(values)-1)]
+	}
+	return placeholders(first, n), args, nil
+}
+
+// placeholders is "($first,…)" with n of them.
+func placeholders(first, n int) string {
+	b := make([]byte, 0, 6*n)
+	for i := range n {
+		sep := byte(',')
+		if i == 0 {
+			sep = '('
+		}
+		b = strconv.AppendInt(append(b, sep, '$'), int64(first+i), 10)
+	}
+	return string(append(b, ')'))
+}
+
+// batches are how many rows one INSERT may carry, the largest first. No row has
+// more than ten columns, so a statement stays far below 32,766 parameters.
+var batches = [...]int{256, 64, 16, 4, 1}
+
+// insertRows inserts n rows of width columns with few statements. row appends
+// the columns of row i.
+func (s *session) insertRows(ctx context.Context, into string, width, n int, row func(args []any, i int) []any) error {
+	args := make([]any, 0, width*min(n, batches[0]))
+	for done := 0; done < n; {
+		size := batchFor(n - done)
+		args = args[:0]
+		for i := range size {
+			args = row(args, done+i)
+		}
+		if _, err := s.exec(ctx, insertText(into, width, size), args...); err != nil {
+			return err
+		}
+		done += size
+	}
+	return nil
+}
+
+func batchFor(left int) int {
+	for _, size := range batches {
+		if size <= left {
+			return size
+		}
+	}
+	return 1
+}
+
+func insertText(into string, width, rows int) string {
+	var b strings.Builder
+	b.WriteString("INSERT INTO " + into + " VALUES ")
+	for r := range rows {
+		if r > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(placeholders(1+r*width, width))
+	}
+	return b.String()
+}
