@@ -189,10 +189,26 @@ func (a *audit) settle(d doubt, whole bool, proven tlog.HashReader) {
 		return
 	}
 	if d.tile.L == 0 {
-		bundle := d.tile
-		bundle.L = EntryLevel
-		a.put(Finding{Part: PartEntry, At: n, Path: TilePath(bundle), Text: "is not the entry that the checkpoint commits to"})
+		a.put(Finding{Part: PartEntry, At: n, Path: TilePath(Bundle(d.tile.N, d.tile.W)), Text: "is not the entry that the checkpoint commits to"})
+	} else if !a.namedBelow(d.tile.L, n) {
+		below := HashTile(d.tile.L-1, n, TileWidth)
+		a.put(Finding{Part: PartTile, At: n, Path: TilePath(below), Text: "agrees with its entries, but does not lead to the checkpoint"})
 	}
+}
+
+// namedBelow reports whether a finding already explains why node n of a tile
+// level is not as computed.
+func (a *audit) namedBelow(level int, n int64) bool {
+	for _, f := range a.findings {
+		first := f.At
+		if t, err := ParseTilePath(f.Path); err == nil && f.Part == PartTile {
+			first = t.N << (TileHeight * (t.L + 1))
+		}
+		if first>>(TileHeight*level) == n {
+			return true
+		}
+	}
+	return false
 }
 
 // tile reads a tile and holds a hash tile to its length.

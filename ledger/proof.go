@@ -32,7 +32,9 @@ func RootAt(ctx context.Context, r Reader, log Log, size int64) (tlog.Hash, erro
 }
 
 // ProveInclusion returns the audit path of entry idx in the tree of a size
-// (RFC 6962 §2.1.1), at most 53 hashes, in one query.
+// (RFC 6962 §2.1.1), at most 53 hashes, in one query. The size is that of a
+// checkpoint or head; one the log has not reached gives an error or a path to a
+// root that nobody signed.
 func ProveInclusion(ctx context.Context, r Reader, log Log, size, idx int64) (tlog.RecordProof, error) {
 	if err := checkSize(size); err != nil {
 		return nil, err
