@@ -120,7 +120,7 @@ func (t *turn) next(r *rules.Rule, o *Obligation) error {
 	next := Obligation{
 		Rule: o.Rule, Obligor: o.Obligor, Obligee: o.Obligee, Person: o.Person, Case: o.Case, Trigger: o.Trigger,
 		TriggerObj: o.TriggerObj, Kind: o.Kind, Urg: o.Urg, Occurred: o.Occurred, Pack: o.Pack, OpenedAt: t.ev.At,
-		State: Open, Since: t.ev.At, Attested: t.n.attested(),
+		State: Open, Since: t.ev.At, Attested: t.n.attested(), Repeats: true,
 	}
 	if o.Person != "" {
 		desks, err := t.representativesOf(o)

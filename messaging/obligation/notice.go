@@ -94,6 +94,9 @@ func (n *notice) triggers(r *rules.Rule) bool {
 			return false
 		}
 	}
+	if r.FulfilOn == rules.OnOpened && n.attested() {
+		return false // there is nothing to open
+	}
 	return !r.Declared || n.declares(r.Code)
 }
 

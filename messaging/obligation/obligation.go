@@ -50,6 +50,7 @@ type Obligation struct {
 	Kind       string `json:"kind,omitempty"` // kind of the triggering message
 	Urg        string `json:"urg,omitempty"`
 	N          int    `json:"n"`                  // occurrence
+	Repeats    bool   `json:"repeats,omitempty"`  // a later occurrence of a periodic duty
 	Occurred   int64  `json:"occurred,omitempty"` // claimed time of the triggering act
 	Pack       string `json:"pack"`               // id of the rule pack in force at the trigger
 	Cal        string `json:"cal,omitempty"`      // hash of the calendar used

@@ -209,7 +209,7 @@ func (t *turn) carry(r *rules.Rule, o *Obligation) error {
 		Rule: o.Rule, Obligor: x.To, Obligee: o.Obligee, Person: o.Person, Case: o.Case, Trigger: o.Trigger,
 		TriggerObj: o.TriggerObj, Kind: o.Kind, Urg: o.Urg, Occurred: o.Occurred, Pack: o.Pack, Cal: o.Cal,
 		OpenedAt: t.ev.At, Start: o.Start, Estimated: o.Estimated, Due: o.Due, DueBy: o.DueBy,
-		State: Open, Since: t.ev.At, From: o.ID, Attested: o.Attested,
+		State: Open, Since: t.ev.At, From: o.ID, Attested: o.Attested, Repeats: o.Repeats,
 	}
 	owed, err := t.owedAlready(&taken)
 	if err != nil {
