@@ -1,6 +1,9 @@
 package rules
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 func (c *checker) consent() {
 	s := &c.p.Consent
@@ -12,9 +15,9 @@ func (c *checker) consent() {
 	c.term("consent.review", s.Review, false)
 	c.within("consent.default", s.Default, s.Longest)
 	c.within("consent.guardian_longest", s.Guardian, s.Longest)
-	for name, list := range c.p.namedLists() {
-		if len(name) > len("consent.") && name[:len("consent.")] == "consent." {
-			c.has(name, len(list))
+	for _, l := range c.p.namedLists() {
+		if strings.HasPrefix(l.path, "consent.") {
+			c.has(l.path, len(l.list))
 		}
 	}
 	c.bands()

@@ -8,8 +8,8 @@ import (
 // lists checks the pack's plain lists, bases, reasons and letters.
 func (c *checker) lists() {
 	p := c.p
-	for name, list := range p.namedLists() {
-		c.named(name, list)
+	for _, l := range p.namedLists() {
+		c.named(l.path, l.list)
 	}
 	c.has("type", len(p.Types))
 	c.has("function", len(p.Functions))

@@ -103,9 +103,9 @@ func (c *checker) visible(visit func(path, code string)) {
 	p := c.p
 	visit("family", p.Family)
 	visit("domain", p.Domain)
-	for name, list := range p.namedLists() {
-		for i, n := range list {
-			visit(at(name, i)+".code", n.Code)
+	for _, l := range p.namedLists() {
+		for i, n := range l.list {
+			visit(at(l.path, i)+".code", n.Code)
 		}
 	}
 	for i, x := range p.Categories {
@@ -142,13 +142,29 @@ func (c *checker) visible(visit func(path, code string)) {
 	}
 }
 
-// namedLists are the lists of plain codes, by their path in the file.
-func (p *Pack) namedLists() map[string][]Named {
-	return map[string][]Named{
-		"type": p.Types, "function": p.Functions, "purpose": p.Purposes, "value": p.Values,
-		"consent.age": p.Consent.Ages, "consent.opinion": p.Consent.Opinions, "consent.form": p.Consent.Forms,
-		"consent.method": p.Consent.Methods, "consent.channel": p.Consent.Channels, "consent.interpreter": p.Consent.Interps,
-		"consent.told": p.Consent.Told, "consent.relation": p.Consent.Relations,
-		"consent.ground": p.Consent.Grounds, "consent.level": p.Consent.Levels,
+// namedList is a list of plain codes: its path in the file, what a printed pack
+// calls it, and its elements.
+type namedList struct {
+	path, title string
+	list        []Named
+}
+
+func (p *Pack) namedLists() []namedList {
+	c := &p.Consent
+	return []namedList{
+		{"type", "types", p.Types},
+		{"function", "functions", p.Functions},
+		{"purpose", "purposes", p.Purposes},
+		{"value", "values", p.Values},
+		{"consent.age", "age", c.Ages},
+		{"consent.opinion", "opinion", c.Opinions},
+		{"consent.form", "form", c.Forms},
+		{"consent.method", "method", c.Methods},
+		{"consent.channel", "channel", c.Channels},
+		{"consent.interpreter", "interpreter", c.Interps},
+		{"consent.told", "exceptions", c.Told},
+		{"consent.relation", "relations", c.Relations},
+		{"consent.ground", "grounds", c.Grounds},
+		{"consent.level", "levels", c.Levels},
 	}
 }
