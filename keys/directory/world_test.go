@@ -12,6 +12,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/odziv/odziv/internal/statement"
@@ -47,9 +48,14 @@ func publics(labels ...string) []ed25519.PublicKey {
 
 func keyID(label string) string { return statement.KeyID(public(label)) }
 
+var recipients sync.Map // by label: making one takes longer than a test of it
+
 // recipient is the age recipient of the hybrid identity with seed "age/"+label:
 // X-Wing expands 32 bytes with SHAKE256 into both halves.
 func recipient(label string) string {
+	if known, ok := recipients.Load(label); ok {
+		return known.(string)
+	}
 	wide := sha3.SumSHAKE256(seed("age/"+label), 96)
 	pq, err := mlkem.NewDecapsulationKey768(wide[:64])
 	if err != nil {
@@ -59,7 +65,9 @@ func recipient(label string) string {
 	if err != nil {
 		panic(err)
 	}
-	return bech32("age1pq", append(pq.EncapsulationKey().Bytes(), curve.PublicKey().Bytes()...))
+	text := bech32("age1pq", append(pq.EncapsulationKey().Bytes(), curve.PublicKey().Bytes()...))
+	recipients.Store(label, text)
+	return text
 }
 
 func bech32(prefix string, data []byte) string {
@@ -95,14 +103,14 @@ func bech32(prefix string, data []byte) string {
 		}
 	}
 	sum ^= 1
-	text := prefix + "1"
+	text := []byte(prefix + "1")
 	for _, g := range groups {
-		text += string(letters[g])
+		text = append(text, letters[g])
 	}
 	for i := range 6 {
-		text += string(letters[sum>>(5*(5-i))&31])
+		text = append(text, letters[sum>>(5*(5-i))&31])
 	}
-	return text
+	return string(text)
 }
 
 // vkey is a verifier key of x/mod/sumdb/note.
