@@ -1,0 +1,226 @@
+package exchange
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/odziv/odziv/internal/rules"
+	"github.com/odziv/odziv/internal/shred"
+	"github.com/odziv/odziv/keys/directory"
+	"github.com/odziv/odziv/ledger"
+)
+
+// Config is what an Exchange is made of. All members are required.
+type Config struct {
+	Store   Store
+	Clock   Clock
+	Host    string // of the origins "<host>/dir" and "<host>/ev"
+	Packs   *rules.Set
+	Periods shred.PeriodWrapper // wraps the period keys of the shred layer
+	Log     *slog.Logger
+}
+
+// Exchange is one server's use cases. It is safe for concurrent use between
+// [Open] and the end of [Exchange.Run].
+type Exchange struct {
+	Config
+	jobs chan *job
+	dir  atomic.Pointer[directory.State]
+	tick tick
+	keys *shredKeys
+}
+
+// maxGroup bounds the writes of one transaction, maxQueue those that wait.
+const (
+	maxGroup = 64
+	maxQueue = 1024
+)
+
+// Open starts from what the store holds: it replays the directory, which is
+// small, and nothing else.
+func Open(ctx context.Context, cfg Config) (*Exchange, error) {
+	x := &Exchange{Config: cfg, jobs: make(chan *job, maxQueue), keys: newShredKeys(cfg.Periods)}
+	x.tick.start(cfg.Clock)
+	dir := directory.New()
+	err := cfg.Store.Read(ctx, func(v View) (err error) {
+		dir, err = follow(ctx, v, dir)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("exchange: open: %w", err)
+	}
+	if dir.N() == 0 {
+		return nil, errors.New("exchange: open: the directory is empty: run odzivd init first")
+	}
+	x.dir.Store(dir)
+	return x, nil
+}
+
+// follow applies the directory entries that dir does not know yet.
+func follow(ctx context.Context, r ledger.Reader, dir *directory.State) (*directory.State, error) {
+	head, err := r.Head(ctx, ledger.Dir)
+	if err != nil {
+		return nil, err
+	}
+	for dir.N() < head.Size {
+		leaves, err := r.Entries(ctx, ledger.Dir, dir.N(), min(head.Size, dir.N()+ledger.MaxPage))
+		if err != nil {
+			return nil, err
+		}
+		for _, leaf := range leaves {
+			if dir, err = dir.Apply(leaf); err != nil {
+				return nil, fmt.Errorf("directory entry does not apply: %w", err)
+			}
+		}
+	}
+	return dir, nil
+}
+
+// Directory returns the directory as this server last saw it. The value never
+// changes.
+func (x *Exchange) Directory() *directory.State { return x.dir.Load() }
+
+// Caller is who signed a request: the key, and the nonce that makes a write
+// unrepeatable.
+type Caller struct {
+	Key   string
+	Nonce string
+}
+
+// Key finds the public key of a request's signer among everyone the directory
+// knows. Revocation counts at once; validity in time is checked per use case.
+func (x *Exchange) Key(keyID string) (ed25519.PublicKey, bool) {
+	actor, ok := x.Directory().Actor(keyID)
+	if !ok {
+		return nil, false
+	}
+	return actor.Key, true
+}
+
+// job is one write that waits for the serialized section.
+type job struct {
+	caller Caller
+	run    func(s *section) error
+	refuse *refusalRecord // what to record when a rule says no
+	err    error
+	done   chan struct{}
+}
+
+// submit runs f in the serialized section and returns its result once the
+// transaction is durable. After an error that is no *Refusal the outcome is
+// unknown: the caller repeats, which is harmless.
+func submit[T any](ctx context.Context, x *Exchange, c Caller, rec *refusalRecord, f func(s *section) (T, error)) (T, error) {
+	var result T
+	j := &job{caller: c, refuse: rec, done: make(chan struct{}), run: func(s *section) (err error) {
+		result, err = f(s)
+		return err
+	}}
+	select {
+	case x.jobs <- j:
+	case <-ctx.Done():
+		return result, ctx.Err()
+	}
+	select {
+	case <-j.done:
+		return result, j.err
+	case <-ctx.Done():
+		var zero T
+		return zero, ctx.Err()
+	}
+}
+
+// Run is the sequencer of this server: it groups waiting writes into one
+// transaction after another until ctx ends, then answers what still waits.
+func (x *Exchange) Run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			x.drain()
+			return nil
+		case first := <-x.jobs:
+			x.group(context.WithoutCancel(ctx), x.gather(first))
+		}
+	}
+}
+
+// gather takes what waits beside first, without waiting itself.
+func (x *Exchange) gather(first *job) []*job {
+	jobs := append(make([]*job, 0, maxGroup), first)
+	for len(jobs) < maxGroup {
+		select {
+		case j := <-x.jobs:
+			jobs = append(jobs, j)
+		default:
+			return jobs
+		}
+	}
+	return jobs
+}
+
+// group runs jobs in one transaction and answers all after the commit.
+func (x *Exchange) group(ctx context.Context, jobs []*job) {
+	var after *directory.State
+	err := x.Store.Write(ctx, func(tx Tx) error {
+		s, err := x.begin(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, j := range jobs {
+			if j.err = s.attempt(j); fatal(j.err) {
+				return j.err
+			}
+		}
+		after = s.dir
+		return s.flush()
+	})
+	if err == nil {
+		x.adopt(after)
+	}
+	for _, j := range jobs {
+		if err != nil {
+			j.err = x.unknown(err)
+		}
+		close(j.done)
+	}
+}
+
+// adopt publishes the directory after a commit, never an older one.
+func (x *Exchange) adopt(dir *directory.State) {
+	if dir.N() > x.Directory().N() {
+		x.dir.Store(dir)
+	}
+}
+
+// unknown turns a failed transaction into an answer. A refusal of the whole
+// section (the clock) stays what it is.
+func (x *Exchange) unknown(err error) error {
+	var r *Refusal
+	if errors.As(err, &r) {
+		return r
+	}
+	x.Log.Error("write failed", "error", err)
+	return refuse(Unavailable, "store", "the exchange could not store this").
+		hint("send the same request again; it cannot be recorded twice")
+}
+
+// fatal reports an error that spoils the transaction, not only one job.
+func fatal(err error) bool {
+	var r *Refusal
+	return err != nil && !errors.As(err, &r)
+}
+
+func (x *Exchange) drain() {
+	for {
+		select {
+		case j := <-x.jobs:
+			j.err = refuse(Unavailable, "stopping", "the exchange is stopping").hint("send the same request again in a minute")
+			close(j.done)
+		default:
+			return
+		}
+	}
+}

@@ -1,0 +1,295 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/odziv/odziv/internal/evidence"
+	"github.com/odziv/odziv/internal/rules"
+	"github.com/odziv/odziv/internal/statement"
+	"github.com/odziv/odziv/keys/directory"
+	"github.com/odziv/odziv/messaging"
+	"github.com/odziv/odziv/messaging/obligation"
+)
+
+// projection turns an opening into derived rows. The same code runs when a leaf
+// is written and when the tables are rebuilt, so both give the same rows.
+type projection struct {
+	ctx   context.Context
+	tx    Tx
+	dir   *directory.State
+	packs *rules.Set
+	cals  map[string]*obligation.Calendar
+	at    int64 // of the event at hand
+}
+
+func (s *section) projection() *projection {
+	return newProjection(s.ctx, s.tx, s.dir, s.x.Packs, s.at)
+}
+
+func newProjection(ctx context.Context, tx Tx, dir *directory.State, packs *rules.Set, at int64) *projection {
+	return &projection{ctx: ctx, tx: tx, dir: dir, packs: packs, cals: map[string]*obligation.Calendar{}, at: at}
+}
+
+// happening is one event, decoded: what obligations depend on, and the typed
+// statement for everything else.
+type happening struct {
+	obligation.Event
+	notice *messaging.Notice
+	body   any // the typed statement, when it is no message
+	before []int64
+}
+
+// event decodes an opening and looks up what the event means here.
+func (p *projection) event(meta *evidence.Meta, priv *evidence.Priv) (*happening, error) {
+	p.at = meta.At
+	h := &happening{Event: obligation.Event{Idx: meta.Idx, At: meta.At, DirN: meta.DirN, Ev: meta.Ev,
+		Obj: meta.Obj, Case: priv.Case}}
+	h.Inst, h.Desk = splitBy(meta.By)
+	if h.Desk != "" {
+		h.Type = p.dir.At(meta.DirN).TypeOfDesk(h.Desk)
+	}
+	for _, d := range priv.To {
+		h.To = append(h.To, d.Desk)
+	}
+	decode, ok := decoders[meta.Ev]
+	switch {
+	case ok:
+		return h, decode(p, h, priv)
+	case isConsent(meta.Ev):
+		return h, p.consentEvent(h, priv)
+	}
+	return h, nil
+}
+
+// decoders fill in what an event carries, per event.
+var decoders = map[string]func(p *projection, h *happening, priv *evidence.Priv) error{
+	evidence.MessageSubmitted:     (*projection).submittedEvent,
+	evidence.MessageRefused:       (*projection).refusedEvent,
+	evidence.MessageRetrieved:     receiptEvent(messaging.EvRetrieved),
+	evidence.MessageDecrypted:     receiptEvent(messaging.EvDecrypted),
+	evidence.MessageDecryptFailed: receiptEvent(messaging.EvDecryptFailed),
+	evidence.FactMismatch:         receiptEvent(messaging.EvFactMismatch),
+	evidence.Attested:             (*projection).attestedEvent,
+	evidence.CaseLink:             (*projection).linkEvent,
+	evidence.RepGrant:             (*projection).grantEvent,
+	evidence.RepEnd:               (*projection).grantEndEvent,
+	evidence.ConflictSet:          (*projection).conflictEvent,
+	evidence.ConflictLifted:       (*projection).liftedEvent,
+	evidence.ObligationKept:       (*projection).keptEvent,
+	evidence.ObligationOverdue:    (*projection).dutyEvent,
+	evidence.ObligationEscalated:  (*projection).dutyEvent,
+	evidence.NoticeReminder:       (*projection).dutyEvent,
+	evidence.NoticeEscalation:     (*projection).dutyEvent,
+	evidence.NoticeOwed:           (*projection).dutyEvent,
+	evidence.Silence:              (*projection).dutyEvent,
+	evidence.AccessRead:           (*projection).accessEvent,
+	evidence.ErasureDone:          (*projection).erasureEvent,
+}
+
+func (p *projection) submittedEvent(h *happening, priv *evidence.Priv) (err error) {
+	if priv.Stmt == nil {
+		return errors.New("a message without its statement")
+	}
+	if h.notice, err = messaging.Parse(priv.Stmt); err != nil {
+		return err
+	}
+	c := h.notice.Core
+	h.Core, h.Pack, h.Subj = c, c.Pack, c.Subj
+	return nil
+}
+
+func (p *projection) refusedEvent(h *happening, priv *evidence.Priv) error {
+	return p.data(h, priv, &evidence.RefusedData{})
+}
+
+func (p *projection) dutyEvent(h *happening, priv *evidence.Priv) error {
+	return p.data(h, priv, &evidence.DutyData{})
+}
+
+func (p *projection) accessEvent(h *happening, priv *evidence.Priv) error {
+	return p.data(h, priv, &evidence.AccessData{})
+}
+
+func (p *projection) erasureEvent(h *happening, priv *evidence.Priv) error {
+	return p.data(h, priv, &evidence.ErasureData{})
+}
+
+// data decodes what the server itself says.
+func (p *projection) data(h *happening, priv *evidence.Priv, into any) error {
+	if err := statement.Unmarshal(priv.Data, into); err != nil {
+		return err
+	}
+	h.body = into
+	return nil
+}
+
+func (p *projection) keptEvent(h *happening, priv *evidence.Priv) error {
+	kept := &obligation.Kept{}
+	h.Kept = kept
+	return p.data(h, priv, kept)
+}
+
+// receiptEvent decodes what a desk says of a message it was sent.
+func receiptEvent(event string) func(*projection, *happening, *evidence.Priv) error {
+	return func(p *projection, h *happening, priv *evidence.Priv) error {
+		body, err := messaging.ParseStatement(priv.Stmt)
+		if err != nil {
+			return err
+		}
+		msg, desk := receiptOf(body)
+		h.body = body
+		if event == messaging.EvRetrieved || event == messaging.EvDecrypted {
+			h.Receipt = &obligation.Receipt{Msg: msg, Desk: desk}
+		}
+		return p.aboutMessage(h, msg)
+	}
+}
+
+// receiptOf names the message and the desk of a statement about a message.
+func receiptOf(body messaging.Statement) (msg, desk string) {
+	switch b := body.(type) {
+	case *messaging.Retrieved:
+		return b.Msg, b.Desk
+	case *messaging.Decrypted:
+		return b.Msg, b.Desk
+	case *messaging.DecryptFailed:
+		return b.Msg, b.Desk
+	case *messaging.FactMismatch:
+		return b.Msg, b.Desk
+	}
+	return "", ""
+}
+
+// aboutMessage gives an event the persons of the message it speaks of.
+func (p *projection) aboutMessage(h *happening, msg string) error {
+	m, ok, err := p.tx.Message(p.ctx, msg)
+	if err != nil || !ok {
+		return err
+	}
+	h.Subj = m.Subj
+	return nil
+}
+
+// attestedEvent decodes an act off the system.
+func (p *projection) attestedEvent(h *happening, priv *evidence.Priv) error {
+	body, err := messaging.ParseStatement(priv.Stmt)
+	if err != nil {
+		return err
+	}
+	a, ok := body.(*messaging.Attested)
+	if !ok {
+		return fmt.Errorf("not an attestation")
+	}
+	h.body, h.Pack, h.Subj = a, a.Pack, a.Subj
+	h.Attested = &obligation.Attested{Channel: a.Channel, What: whatOf(a), Occurred: a.Occurred, Kind: a.Kind,
+		From: a.From, Of: a.Msg, Facts: a.Facts, Obl: a.Obl}
+	if a.To != "" {
+		h.Attested.To = []string{a.To}
+	}
+	return nil
+}
+
+// whatOf says what an attestation amounts to for obligations.
+func whatOf(a *messaging.Attested) string {
+	switch {
+	case a.What == messaging.WhatReceived:
+		return obligation.WhatReceived
+	case a.Outcome == messaging.OutcomeServed:
+		return obligation.WhatServed
+	case a.Outcome == messaging.OutcomeAttempted:
+		return obligation.WhatAttempt
+	}
+	return obligation.WhatSent
+}
+
+func (p *projection) linkEvent(h *happening, priv *evidence.Priv) error {
+	body, err := messaging.ParseStatement(priv.Stmt)
+	if err != nil {
+		return err
+	}
+	link, ok := body.(*messaging.CaseLink)
+	if !ok {
+		return fmt.Errorf("not a case link")
+	}
+	h.body, h.Link = link, link.Cases
+	return nil
+}
+
+func (p *projection) grantEvent(h *happening, priv *evidence.Priv) error {
+	g, err := evidence.ParseGrant(priv.Stmt)
+	if err != nil {
+		return err
+	}
+	h.body, h.Subj = g, g.Subj
+	h.Grant = &obligation.Grant{ID: g.ID, Case: g.Case, Desk: g.Desk, Subj: g.Subj, Scope: g.Scope, NB: g.NB, NA: g.NA}
+	h.before, err = p.beforeGrant(g, h.Idx)
+	return err
+}
+
+func (p *projection) grantEndEvent(h *happening, priv *evidence.Priv) error {
+	g, err := evidence.ParseGrantEnd(priv.Stmt)
+	if err != nil {
+		return err
+	}
+	h.body, h.GrantEnds = g, []string{g.Grant}
+	return nil
+}
+
+// splitBy reads META.by.
+func splitBy(by string) (inst, desk string) {
+	for i := range by {
+		if by[i] == '/' {
+			return by[:i], by[i+1:]
+		}
+	}
+	return "", ""
+}
+
+// derive asks the obligation engine what the event changes.
+func (p *projection) derive(h *happening) (obligation.Changes, error) {
+	return obligation.Advance(p, p, h.Event)
+}
+
+// describe writes what the event opened and moved into its opening.
+func (p *projection) describe(ch obligation.Changes, meta *evidence.Meta, priv *evidence.Priv, h *happening) error {
+	for _, o := range ch.Opens {
+		priv.Opens = append(priv.Opens, evidence.Opened{Due: o.Due, EE: o.Obligee, N: o.N, O: o.ID, OR: o.Obligor, Rule: o.Rule})
+		meta.Obl = append(meta.Obl, p.trace("open", &o, meta.DirN))
+	}
+	for _, m := range ch.Moves {
+		priv.Moves = append(priv.Moves, evidence.Move{O: m.O.ID, Op: m.Op, State: string(m.O.State)})
+		meta.Obl = append(meta.Obl, p.trace(m.Op, &m.O, meta.DirN))
+	}
+	if len(ch.Opens) > 0 && priv.Pack == "" {
+		pack, ok := p.Pack(ch.Opens[0].Pack)
+		if !ok {
+			return fmt.Errorf("rule pack %s is not here", ch.Opens[0].Pack)
+		}
+		priv.Pack, priv.Cal = pack.Hash(), ch.Opens[0].Cal
+	}
+	if h.Grant != nil {
+		priv.Hist = history(h.before)
+	}
+	return nil
+}
+
+// trace shows an obligation to the oversight body: institutions only.
+func (p *projection) trace(op string, o *obligation.Obligation, n int64) evidence.Obligation {
+	return evidence.Obligation{Due: o.Due, EE: p.instOf(n, o.Obligee), O: o.ID, Op: op,
+		OR: p.instOf(n, o.Obligor), Rule: o.Rule}
+}
+
+func (p *projection) instOf(n int64, party string) string {
+	if statement.IsID(party, statement.Person) {
+		return "person"
+	}
+	return p.dir.At(n).InstOfDesk(party)
+}
+
+// same reports whether two openings say the same of obligations.
+func same(a, b *evidence.Priv) bool {
+	return slices.Equal(a.Opens, b.Opens) && slices.Equal(a.Moves, b.Moves)
+}

@@ -1,0 +1,222 @@
+package exchange
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/odziv/odziv/internal/evidence"
+	"github.com/odziv/odziv/internal/statement"
+	"github.com/odziv/odziv/keys/directory"
+	"github.com/odziv/odziv/ledger"
+	"github.com/odziv/odziv/messaging/obligation"
+)
+
+// section is the serialized section of one transaction: what the rules may read
+// and where leaves are added. It is not safe for concurrent use.
+type section struct {
+	x   *Exchange
+	ctx context.Context
+	tx  Tx
+	now int64 // read under the lock
+	at  int64 // META.at: now, never before the previous leaf
+	dir *directory.State
+	log [2]*ledger.Batch
+
+	opened []obligation.Obligation // by the job at hand
+	told   map[string]bool         // desks that an opening of the job reached
+}
+
+// begin opens the section: it checks the edge of both trees, catches up with
+// directory entries of other servers, and refuses a clock that jumped.
+func (x *Exchange) begin(ctx context.Context, tx Tx) (*section, error) {
+	s := &section{x: x, ctx: ctx, tx: tx}
+	for _, l := range ledger.Logs {
+		b, err := ledger.NewBatch(ctx, tx, l)
+		if err != nil {
+			return nil, err
+		}
+		s.log[l] = b
+	}
+	dir, err := follow(ctx, tx, x.Directory())
+	if err != nil {
+		return nil, err
+	}
+	s.dir = dir
+	if err := s.readClock(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// readClock reads the time under the lock.
+func (s *section) readClock() error {
+	now, jump := s.x.tick.jump(s.x.Clock)
+	if jump > maxJump || jump < -maxJump {
+		return clockRefusal()
+	}
+	for _, l := range ledger.Logs {
+		last, err := s.tx.LastCheckpoint(s.ctx, l)
+		if err != nil {
+			return err
+		}
+		if last.Exists() && now < last.At {
+			return clockRefusal()
+		}
+	}
+	s.now = now
+	s.at = max(now, s.log[ledger.Ev].Head().At, s.log[ledger.Dir].Head().At)
+	return nil
+}
+
+func clockRefusal() *Refusal {
+	return refuse(Unavailable, "clock", "the exchange's clock jumped, so it accepts nothing").
+		hint("the operator checks the clock and restarts the server; send the same request again after that")
+}
+
+// attempt runs one job. Its nonce counts whatever becomes of the job; what the
+// job wrote counts only if it succeeds.
+func (s *section) attempt(j *job) error {
+	if err := s.useNonce(j.caller); err != nil {
+		return err
+	}
+	s.opened, s.told = nil, map[string]bool{}
+	dir, dirMark, evMark := s.dir, s.log[ledger.Dir].Mark(), s.log[ledger.Ev].Mark()
+	err := s.tx.Savepoint(s.ctx, func() error { return j.run(s) })
+	if err == nil {
+		return nil
+	}
+	s.dir = dir
+	s.log[ledger.Dir].Rollback(dirMark)
+	s.log[ledger.Ev].Rollback(evMark)
+	var r *Refusal
+	if errors.As(err, &r) && r.leaf && j.refuse != nil {
+		if err := s.recordRefusal(j.caller, j.refuse, r); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// useNonce spends a request's nonce. The server's own writes have none.
+func (s *section) useNonce(c Caller) error {
+	if c.Key == "" {
+		return nil
+	}
+	fresh, err := s.tx.UseNonce(s.ctx, c.Key, c.Nonce, s.now)
+	if err != nil {
+		return err
+	}
+	if !fresh {
+		return refuse(Unauthentic, "nonce", "this request was received before").
+			hint("sign the request again with a new nonce")
+	}
+	return nil
+}
+
+// flush writes the trees.
+func (s *section) flush() error {
+	for _, l := range ledger.Logs {
+		if _, err := s.log[l].Flush(s.ctx, s.at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// draft is an event on its way into the ledger.
+type draft struct {
+	meta evidence.Meta
+	priv evidence.Priv
+	to   []string // desks whose feeds get the opening, in order, each once
+}
+
+// newDraft fills what every leaf has.
+func (s *section) newDraft(event, by, obj string) *draft {
+	return &draft{
+		meta: evidence.Meta{At: s.at, By: by, Dec: evidence.Allow, DirN: s.dir.N(), Ev: event, Obj: obj,
+			Obl: []evidence.Obligation{}, To: []string{}, V: 1},
+		priv: evidence.Priv{To: []evidence.Delivery{}, V: 1},
+	}
+}
+
+// signed puts the complete statement into the draft.
+func (d *draft) signed(stmt *statement.DSSE) *draft {
+	d.priv.Stmt = stmt
+	return d
+}
+
+// data puts what the server itself says into the draft.
+func (d *draft) data(v any) (*draft, error) {
+	raw, err := statement.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	d.priv.Data = json.RawMessage(raw)
+	return d, nil
+}
+
+// record gives the draft its place: it lets the rules derive what follows from
+// it, commits to it, and stores leaf, opening and derived rows. It returns the
+// item that answers the write.
+func (s *section) record(d *draft) (evidence.Item, error) {
+	if err := s.place(d); err != nil {
+		return evidence.Item{}, err
+	}
+	p := s.projection()
+	event, err := p.event(&d.meta, &d.priv)
+	if err != nil {
+		return evidence.Item{}, err
+	}
+	changes, err := p.derive(event)
+	if err != nil {
+		return evidence.Item{}, err
+	}
+	if err := p.describe(changes, &d.meta, &d.priv, event); err != nil {
+		return evidence.Item{}, err
+	}
+	leaf, opening, err := evidence.Commit(&d.meta, &d.priv)
+	if err != nil {
+		return evidence.Item{}, err
+	}
+	if idx, err := s.log[ledger.Ev].Append(leaf); err != nil || idx != d.meta.Idx {
+		return evidence.Item{}, fmt.Errorf("leaf at %d, want %d: %w", idx, d.meta.Idx, err)
+	}
+	if err := s.tx.PutOpening(s.ctx, d.meta.Idx, opening); err != nil {
+		return evidence.Item{}, err
+	}
+	if err := p.store(&d.meta, &d.priv, event, changes); err != nil {
+		return evidence.Item{}, err
+	}
+	s.opened = append(s.opened, changes.Opens...)
+	for _, to := range d.priv.To {
+		s.told[to.Desk] = true
+	}
+	return evidence.ItemOf(d.meta.Idx, 0, opening), nil
+}
+
+// place fixes index, predecessor and feed numbers.
+func (s *section) place(d *draft) error {
+	prev, err := s.tx.Last(s.ctx, d.meta.Obj)
+	if err != nil {
+		return err
+	}
+	d.meta.Idx, d.meta.Prev = s.log[ledger.Ev].Next(), prev
+	seen := map[string]bool{}
+	for _, desk := range d.to {
+		if seen[desk] {
+			continue
+		}
+		seen[desk] = true
+		n, err := s.tx.FeedLast(s.ctx, desk)
+		if err != nil {
+			return err
+		}
+		d.priv.To = append(d.priv.To, evidence.Delivery{Desk: desk, N: n + 1})
+	}
+	if len(d.meta.To) == 0 {
+		d.meta.To = s.typesOf(d.to)
+	}
+	return nil
+}

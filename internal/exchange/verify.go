@@ -1,0 +1,334 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/odziv/odziv/internal/evidence"
+	"github.com/odziv/odziv/internal/rules"
+	"github.com/odziv/odziv/keys/directory"
+	"github.com/odziv/odziv/ledger"
+	"github.com/odziv/odziv/messaging/obligation"
+)
+
+// Finding is one thing that is wrong in the store, with where.
+type Finding struct {
+	Where string `json:"where"` // such as "ev entry 12" or "table obligation"
+	What  string `json:"what"`
+}
+
+func (f Finding) String() string { return f.Where + ": " + f.What }
+
+// maxFindings bounds a report: beyond it more of the same teaches nothing.
+const maxFindings = 100
+
+// Check verifies everything there is to verify: both trees from their entries,
+// the directory by replay, every opening against its leaf, what each opening
+// says of obligations against the rules, and every derived table against one
+// rebuilt in scratch, an empty store. It changes only scratch.
+func Check(ctx context.Context, store, scratch Store, packs *rules.Set, progress func(done, total int64)) ([]Finding, error) {
+	var found []Finding
+	err := store.Read(ctx, func(v View) error {
+		for _, log := range ledger.Logs {
+			broken, err := ledger.Check(ctx, v, log)
+			if err != nil {
+				return err
+			}
+			for _, b := range broken {
+				found = append(found, Finding{Where: log.String(), What: b.String()})
+			}
+		}
+		dir, err := follow(ctx, v, directory.New())
+		if err != nil {
+			found = append(found, Finding{Where: "dir", What: err.Error()})
+			return nil
+		}
+		r := &replay{ctx: ctx, from: v, dir: dir, packs: packs, progress: progress}
+		if err := scratch.Write(ctx, func(tx Tx) error { return r.run(tx) }); err != nil {
+			return err
+		}
+		found = append(found, r.found...)
+		differing, err := compare(ctx, v, scratch)
+		found = append(found, differing...)
+		return err
+	})
+	return found, err
+}
+
+// Rebuild drops every derived table and derives it anew, in one transaction.
+// Openings that do not match their leaf stop it.
+func Rebuild(ctx context.Context, store Store, packs *rules.Set, progress func(done, total int64)) error {
+	return store.Write(ctx, func(tx Tx) error {
+		dir, err := follow(ctx, tx, directory.New())
+		if err != nil {
+			return err
+		}
+		if err := tx.DropDerived(ctx); err != nil {
+			return err
+		}
+		r := &replay{ctx: ctx, from: tx, dir: dir, packs: packs, progress: progress}
+		if err := r.run(tx); err != nil {
+			return err
+		}
+		if len(r.found) > 0 {
+			return fmt.Errorf("exchange: rebuild: %s (and %d more): run odzivd fsck", r.found[0], len(r.found)-1)
+		}
+		return nil
+	})
+}
+
+// replay derives rows from openings, in ledger order.
+type replay struct {
+	ctx      context.Context
+	from     View
+	dir      *directory.State
+	packs    *rules.Set
+	progress func(done, total int64)
+	found    []Finding
+	gone     map[int64]bool // indexes that an erasure covers
+	holes    bool           // an opening before this one is gone
+}
+
+func (r *replay) run(into Tx) error {
+	head, err := r.from.Head(r.ctx, ledger.Ev)
+	if err != nil {
+		return err
+	}
+	if err := r.directory(into); err != nil {
+		return err
+	}
+	r.gone = map[int64]bool{}
+	p := newProjection(r.ctx, into, r.dir, r.packs, 0)
+	next := int64(0)
+	var missing []int64
+	err = r.from.Openings(r.ctx, 0, func(idx int64, o evidence.Opening) error {
+		for ; next < idx; next++ {
+			missing, r.holes = append(missing, next), true
+		}
+		next = idx + 1
+		if r.progress != nil && idx%1000 == 0 {
+			r.progress(idx, head.Size)
+		}
+		return r.one(p, idx, o)
+	})
+	for ; next < head.Size; next++ {
+		missing = append(missing, next)
+	}
+	for _, idx := range missing {
+		if !r.gone[idx] {
+			r.note(idx, "the opening is missing and no erasure covers it")
+		}
+	}
+	return err
+}
+
+// directory notes which directory statements are taken.
+func (r *replay) directory(into Tx) error {
+	for from := int64(0); from < r.dir.N(); {
+		leaves, err := r.from.Entries(r.ctx, ledger.Dir, from, min(r.dir.N(), from+ledger.MaxPage))
+		if err != nil {
+			return err
+		}
+		for i, leaf := range leaves {
+			signed, err := directory.Decode(leaf)
+			if err != nil {
+				return err
+			}
+			digest := payloadDigest(signed.DSSE)
+			err = into.PutStatement(r.ctx, StatementRow{ID: dirKey(digest), Digest: digest, Idx: from + int64(i)})
+			if err != nil {
+				return err
+			}
+		}
+		from += int64(len(leaves))
+	}
+	return nil
+}
+
+// one checks an opening against its leaf and derives its rows.
+func (r *replay) one(p *projection, idx int64, o evidence.Opening) error {
+	leaves, err := r.from.Entries(r.ctx, ledger.Ev, idx, idx+1)
+	if err != nil {
+		return err
+	}
+	meta, priv, err := o.Check(leaves[0], idx)
+	if err != nil {
+		r.note(idx, err.Error())
+		return nil
+	}
+	h, err := p.event(meta, priv)
+	if err != nil {
+		r.note(idx, "cannot be read: "+err.Error())
+		return nil
+	}
+	for _, o := range priv.Opens {
+		h.Opens = append(h.Opens, o.O)
+	}
+	changes, err := obligation.Replay(p, p, h.Event, r.holes)
+	if err != nil {
+		r.note(idx, "the rules do not admit it: "+err.Error())
+		return nil
+	}
+	var again evidence.Priv
+	var trace evidence.Meta
+	trace.DirN = meta.DirN
+	if err := p.describe(changes, &trace, &again, h); err != nil {
+		return err
+	}
+	if !r.holes && !same(priv, &again) {
+		r.note(idx, "the obligations it lists are not those the rules derive")
+	}
+	if e, ok := h.body.(*evidence.ErasureData); ok {
+		for _, gone := range e.Erased {
+			r.gone[gone.Idx] = true
+		}
+	}
+	return p.store(meta, priv, h, changes)
+}
+
+func (r *replay) note(idx int64, what string) {
+	if len(r.found) < maxFindings {
+		r.found = append(r.found, Finding{Where: fmt.Sprintf("ev entry %d", idx), What: what})
+	}
+}
+
+// compare holds the derived tables of one store against those of another.
+func compare(ctx context.Context, v View, rebuilt Store) ([]Finding, error) {
+	want := map[string]string{}
+	err := rebuilt.Read(ctx, func(again View) error {
+		return again.Derived(ctx, func(table, key, row string) error {
+			want[table+"\x00"+key] = row
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	var found []Finding
+	add := func(table, key, what string) {
+		if len(found) < maxFindings {
+			found = append(found, Finding{Where: "table " + table, What: what + " row " + key})
+		}
+	}
+	err = v.Derived(ctx, func(table, key, row string) error {
+		id := table + "\x00" + key
+		again, ok := want[id]
+		delete(want, id)
+		switch {
+		case !ok:
+			add(table, key, "the ledger does not derive")
+		case again != row:
+			add(table, key, "the ledger derives another")
+		}
+		return nil
+	})
+	for id := range want {
+		table, key := splitKey(id)
+		add(table, key, "lacks")
+	}
+	return found, err
+}
+
+func splitKey(id string) (table, key string) {
+	for i := range id {
+		if id[i] == 0 {
+			return id[:i], id[i+1:]
+		}
+	}
+	return id, ""
+}
+
+// Erase deletes openings on a lawful ground: in one transaction it keeps the
+// outcome of every obligation they opened or moved, deletes them, says so in
+// erasure.done, and derives the tables anew. The caller has established the
+// ground; legal hold and retention are decided before.
+func (x *Exchange) Erase(ctx context.Context, indexes []int64, ground string) (evidence.Item, error) {
+	return submit(ctx, x, Caller{}, nil, func(s *section) (evidence.Item, error) {
+		data := evidence.ErasureData{Erased: []evidence.Erased{}, Ground: ground}
+		for _, idx := range indexes {
+			gone, err := s.keep(idx)
+			if err != nil {
+				return evidence.Item{}, err
+			}
+			data.Erased = append(data.Erased, gone)
+		}
+		for _, idx := range indexes {
+			if err := s.tx.EraseOpening(s.ctx, idx); err != nil {
+				return evidence.Item{}, err
+			}
+		}
+		d, err := s.newDraft(evidence.ErasureDone, evidence.System, fmt.Sprintf("erasure-%d", s.next())).data(data)
+		if err != nil {
+			return evidence.Item{}, err
+		}
+		for _, e := range data.Erased {
+			for _, to := range e.To {
+				d.to = append(d.to, to.Desk)
+			}
+		}
+		item, err := s.record(d)
+		if err != nil {
+			return evidence.Item{}, err
+		}
+		return item, s.rederive()
+	})
+}
+
+// rederive rebuilds the derived tables within the section.
+func (s *section) rederive() error {
+	// The trees are written first: the replay compares openings with leaves.
+	if err := s.flush(); err != nil {
+		return err
+	}
+	if err := s.tx.DropDerived(s.ctx); err != nil {
+		return err
+	}
+	r := &replay{ctx: s.ctx, from: s.tx, dir: s.dir, packs: s.x.Packs}
+	if err := r.run(s.tx); err != nil {
+		return err
+	}
+	if len(r.found) > 0 {
+		return fmt.Errorf("derive again after an erasure: %s", r.found[0])
+	}
+	return nil
+}
+
+// keep appends obligation.kept for every obligation a leaf opened or moved.
+func (s *section) keep(idx int64) (evidence.Erased, error) {
+	o, ok, err := s.tx.Opening(s.ctx, idx)
+	if err != nil || !ok {
+		return evidence.Erased{}, errors.Join(err, notFound())
+	}
+	meta, priv, err := o.Decode()
+	if err != nil {
+		return evidence.Erased{}, err
+	}
+	ids := map[string]bool{}
+	for _, t := range meta.Obl {
+		if ids[t.O] {
+			continue
+		}
+		ids[t.O] = true
+		if err := s.keepOne(t.O, priv); err != nil {
+			return evidence.Erased{}, err
+		}
+	}
+	return evidence.Erased{Idx: idx, To: priv.To}, nil
+}
+
+func (s *section) keepOne(id string, priv *evidence.Priv) error {
+	o, ok, err := s.tx.Obligation(s.ctx, id)
+	if err != nil || !ok {
+		return errors.Join(err, fmt.Errorf("obligation %s is not on record", id))
+	}
+	d, err := s.newDraft(evidence.ObligationKept, evidence.System, id).data(obligation.Keep(o, s.now))
+	if err != nil {
+		return err
+	}
+	for _, to := range priv.To {
+		d.to = append(d.to, to.Desk)
+	}
+	_, err = s.record(d)
+	return err
+}
