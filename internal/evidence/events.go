@@ -35,12 +35,24 @@ const (
 	ClockAccepted        = "clock.accepted"
 )
 
+// ServerMade reports whether the server makes the leaf of an event by itself:
+// then PRIV has data, and otherwise a signed statement.
+func ServerMade(event string) bool {
+	switch event {
+	case MessageRefused, "consent.expired", "consent.superseded", ObligationOverdue, ObligationEscalated, ObligationKept,
+		Silence, NoticeOwed, NoticeConsentChange, NoticeReminder, NoticeEscalation, AccessRead, ErasureDone, ClockAccepted:
+		return true
+	}
+	return false
+}
+
 // RefusedData is the data of message.refused. Count is more than one when a
 // leaf stands for the refusals beyond twenty in an hour.
 type RefusedData struct {
 	Code  string   `json:"code"`
 	Count int      `json:"count"`
 	IDs   []string `json:"ids"`
+	Key   string   `json:"key"` // of the officer
 }
 
 // DutyData is the data of obligation.overdue, obligation.escalated,

@@ -339,13 +339,13 @@ func (p *projection) conflictEvent(h *happening, priv *evidence.Priv) error {
 	return nil
 }
 
-func (p *projection) storeConflict(_ *evidence.Priv, h *happening) error {
+func (p *projection) storeConflict(h *happening) error {
 	c := h.body.(*consent.ConflictSet)
 	err := p.tx.PutConflict(p.ctx, ConflictRow{ID: c.ID, Who: c.Who, Subj: c.Subj, Level: c.Level, SetIdx: h.Idx, SetAt: h.At, LiftedIdx: -1})
 	if err != nil {
 		return err
 	}
-	return p.endGrants(nil, h)
+	return p.endGrants(h)
 }
 
 func (p *projection) liftedEvent(h *happening, priv *evidence.Priv) error {
@@ -357,7 +357,7 @@ func (p *projection) liftedEvent(h *happening, priv *evidence.Priv) error {
 	return nil
 }
 
-func (p *projection) liftConflict(_ *evidence.Priv, h *happening) error {
+func (p *projection) liftConflict(h *happening) error {
 	c := h.body.(*consent.ConflictLifted)
 	row, ok, err := p.tx.Conflict(p.ctx, c.Of)
 	if err != nil || !ok {

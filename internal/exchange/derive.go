@@ -20,14 +20,8 @@ func (p *projection) store(meta *evidence.Meta, priv *evidence.Priv, h *happenin
 	if err := p.storeStatement(priv, h); err != nil {
 		return err
 	}
-	if write, ok := writers[meta.Ev]; ok {
-		if err := write(p, priv, h); err != nil {
-			return err
-		}
-	} else if isConsent(meta.Ev) {
-		if err := p.storeConsent(priv, h); err != nil {
-			return err
-		}
+	if err := p.storeOwn(priv, h); err != nil {
+		return err
 	}
 	for _, o := range ch.Opens {
 		if err := p.tx.PutObligation(p.ctx, o); err != nil {
@@ -42,23 +36,40 @@ func (p *projection) store(meta *evidence.Meta, priv *evidence.Priv, h *happenin
 	return nil
 }
 
-// writers store what an event adds beyond feed and obligations, per event.
-var writers = map[string]func(p *projection, priv *evidence.Priv, h *happening) error{
-	evidence.MessageSubmitted:    (*projection).storeMessage,
-	evidence.MessageRefused:      (*projection).storeRefusal,
-	evidence.MessageRetrieved:    (*projection).storeHanded,
-	evidence.MessageDecrypted:    (*projection).storeDecrypted,
-	evidence.Attested:            (*projection).storeAttested,
-	evidence.CaseLink:            (*projection).storeLink,
-	evidence.RepGrant:            (*projection).storeGrant,
-	evidence.RepEnd:              (*projection).endGrants,
-	evidence.ConflictSet:         (*projection).storeConflict,
-	evidence.ConflictLifted:      (*projection).liftConflict,
-	evidence.ObligationOverdue:   (*projection).storeMark,
-	evidence.ObligationEscalated: (*projection).storeMark,
-	evidence.NoticeReminder:      (*projection).storeMark,
-	evidence.AccessRead:          (*projection).storeAccess,
-	evidence.ErasureDone:         (*projection).storeErasure,
+// storeOwn stores what an event adds beyond feed, statement and obligations.
+func (p *projection) storeOwn(priv *evidence.Priv, h *happening) error {
+	switch h.Ev {
+	case evidence.MessageSubmitted:
+		return p.storeMessage(priv, h)
+	case evidence.MessageRefused:
+		return p.storeRefusal(h)
+	case evidence.MessageRetrieved:
+		return p.storeHanded(h)
+	case evidence.MessageDecrypted:
+		return p.storeDecrypted(h)
+	case evidence.Attested:
+		return p.storeAttested(h)
+	case evidence.CaseLink:
+		return p.tx.Link(p.ctx, h.Link)
+	case evidence.RepGrant:
+		return p.storeGrant(h)
+	case evidence.RepEnd:
+		return p.endGrants(h)
+	case evidence.ConflictSet:
+		return p.storeConflict(h)
+	case evidence.ConflictLifted:
+		return p.liftConflict(h)
+	case evidence.ObligationOverdue, evidence.ObligationEscalated, evidence.NoticeReminder:
+		return p.storeMark(h)
+	case evidence.AccessRead:
+		return p.storeAccess(h)
+	case evidence.ErasureDone:
+		return p.storeErasure(h)
+	}
+	if isConsent(h.Ev) {
+		return p.storeConsent(priv, h)
+	}
+	return nil
 }
 
 // storeFeed places the opening in its desks' feeds, its object's chain, and the
@@ -200,7 +211,7 @@ func (p *projection) party(cas, desk string) error {
 	return p.tx.PutParty(p.ctx, cas, PartyRow{Desk: desk, Inst: p.dir.InstOfDesk(desk)})
 }
 
-func (p *projection) storeRefusal(priv *evidence.Priv, h *happening) error {
+func (p *projection) storeRefusal(h *happening) error {
 	d := h.body.(*evidence.RefusedData)
 	for _, id := range d.IDs {
 		if err := p.tx.PutStatement(p.ctx, StatementRow{ID: id, Idx: h.Idx, Spent: true}); err != nil {
@@ -210,13 +221,13 @@ func (p *projection) storeRefusal(priv *evidence.Priv, h *happening) error {
 	return p.tx.PutRefusal(p.ctx, d.Key, h.At, h.Idx)
 }
 
-func (p *projection) storeDecrypted(_ *evidence.Priv, h *happening) error {
+func (p *projection) storeDecrypted(h *happening) error {
 	return p.tx.MarkRecipient(p.ctx, RecipientRow{Msg: h.Receipt.Msg, Desk: h.Receipt.Desk, Opened: h.At})
 }
 
 // storeAttested makes an act off the system findable as a message, and notes
 // who was served.
-func (p *projection) storeAttested(_ *evidence.Priv, h *happening) error {
+func (p *projection) storeAttested(h *happening) error {
 	a := h.body.(*messaging.Attested)
 	if sent, ok := obligation.SentOf(h.Event); ok {
 		var to []RecipientRow
@@ -229,7 +240,7 @@ func (p *projection) storeAttested(_ *evidence.Priv, h *happening) error {
 			return err
 		}
 	}
-	if err := p.storeHanded(nil, h); err != nil {
+	if err := p.storeHanded(h); err != nil {
 		return err
 	}
 	return p.party(a.Case, h.Desk)
@@ -237,7 +248,7 @@ func (p *projection) storeAttested(_ *evidence.Priv, h *happening) error {
 
 // storeHanded notes to whom something was handed over, by signing for it or by
 // proof of service.
-func (p *projection) storeHanded(_ *evidence.Priv, h *happening) error {
+func (p *projection) storeHanded(h *happening) error {
 	for _, to := range obligation.HandedOf(h.Event) {
 		err := p.tx.MarkRecipient(p.ctx, RecipientRow{Msg: to.Obj, Desk: to.To, Role: messaging.RoleTo,
 			Handed: to.At, HandedIdx: to.Idx, Served: to.Served})
@@ -248,15 +259,13 @@ func (p *projection) storeHanded(_ *evidence.Priv, h *happening) error {
 	return nil
 }
 
-func (p *projection) storeLink(_ *evidence.Priv, h *happening) error { return p.tx.Link(p.ctx, h.Link) }
-
-func (p *projection) storeGrant(_ *evidence.Priv, h *happening) error {
+func (p *projection) storeGrant(h *happening) error {
 	g := h.Grant
 	return p.tx.PutGrant(p.ctx, GrantRow{ID: g.ID, Idx: h.Idx, At: h.At, Case: g.Case, Desk: g.Desk, Subj: g.Subj,
 		Scope: g.Scope, NB: g.NB, NA: g.NA, EndedIdx: -1, Before: h.before})
 }
 
-func (p *projection) endGrants(_ *evidence.Priv, h *happening) error {
+func (p *projection) endGrants(h *happening) error {
 	for _, id := range h.GrantEnds {
 		g, ok, err := p.tx.Grant(p.ctx, id)
 		if err != nil {
@@ -273,18 +282,18 @@ func (p *projection) endGrants(_ *evidence.Priv, h *happening) error {
 	return nil
 }
 
-func (p *projection) storeMark(_ *evidence.Priv, h *happening) error {
+func (p *projection) storeMark(h *happening) error {
 	d := h.body.(*evidence.DutyData)
 	return p.tx.PutMark(p.ctx, d.O, d.Level, h.Idx)
 }
 
-func (p *projection) storeAccess(_ *evidence.Priv, h *happening) error {
+func (p *projection) storeAccess(h *happening) error {
 	d := h.body.(*evidence.AccessData)
 	return p.tx.PutAccess(p.ctx, d.Officer, h.Case, d.Day, h.Idx)
 }
 
 // storeErasure keeps the numbers of the feeds in which the erased stood.
-func (p *projection) storeErasure(_ *evidence.Priv, h *happening) error {
+func (p *projection) storeErasure(h *happening) error {
 	for _, e := range h.body.(*evidence.ErasureData).Erased {
 		for _, d := range e.To {
 			if err := p.tx.PutFeed(p.ctx, FeedRow{Desk: d.Desk, N: d.N, Idx: e.Idx, Erased: h.Idx}); err != nil {

@@ -54,67 +54,69 @@ func (p *projection) event(meta *evidence.Meta, priv *evidence.Priv) (*happening
 	for _, d := range priv.To {
 		h.To = append(h.To, d.Desk)
 	}
-	decode, ok := decoders[meta.Ev]
-	switch {
-	case ok:
-		return h, decode(p, h, priv)
-	case isConsent(meta.Ev):
-		return h, p.consentEvent(h, priv)
-	}
-	return h, nil
+	return h, p.decode(h, priv)
 }
 
-// decoders fill in what an event carries, per event.
-var decoders = map[string]func(p *projection, h *happening, priv *evidence.Priv) error{
-	evidence.MessageSubmitted:     (*projection).submittedEvent,
-	evidence.MessageRefused:       (*projection).refusedEvent,
-	evidence.MessageRetrieved:     receiptEvent(messaging.EvRetrieved),
-	evidence.MessageDecrypted:     receiptEvent(messaging.EvDecrypted),
-	evidence.MessageDecryptFailed: receiptEvent(messaging.EvDecryptFailed),
-	evidence.FactMismatch:         receiptEvent(messaging.EvFactMismatch),
-	evidence.Attested:             (*projection).attestedEvent,
-	evidence.CaseLink:             (*projection).linkEvent,
-	evidence.RepGrant:             (*projection).grantEvent,
-	evidence.RepEnd:               (*projection).grantEndEvent,
-	evidence.ConflictSet:          (*projection).conflictEvent,
-	evidence.ConflictLifted:       (*projection).liftedEvent,
-	evidence.ObligationKept:       (*projection).keptEvent,
-	evidence.ObligationOverdue:    (*projection).dutyEvent,
-	evidence.ObligationEscalated:  (*projection).dutyEvent,
-	evidence.NoticeReminder:       (*projection).dutyEvent,
-	evidence.NoticeEscalation:     (*projection).dutyEvent,
-	evidence.NoticeOwed:           (*projection).dutyEvent,
-	evidence.Silence:              (*projection).dutyEvent,
-	evidence.AccessRead:           (*projection).accessEvent,
-	evidence.ErasureDone:          (*projection).erasureEvent,
+// decode fills in what an event carries. Events that are not named carry only
+// what every leaf has.
+func (p *projection) decode(h *happening, priv *evidence.Priv) error {
+	if priv.Stmt == nil && !evidence.ServerMade(h.Ev) {
+		return errors.New("a signed event without its statement")
+	}
+	switch h.Ev {
+	case evidence.MessageSubmitted:
+		return p.submittedEvent(h, priv)
+	case evidence.MessageRefused:
+		return p.data(h, priv, &evidence.RefusedData{})
+	case evidence.MessageRetrieved, evidence.MessageDecrypted, evidence.MessageDecryptFailed, evidence.FactMismatch:
+		return p.receiptEvent(h, priv)
+	case evidence.Attested:
+		return p.attestedEvent(h, priv)
+	case evidence.CaseLink:
+		return p.linkEvent(h, priv)
+	case evidence.RepGrant:
+		return p.grantEvent(h, priv)
+	case evidence.RepEnd:
+		return p.grantEndEvent(h, priv)
+	case evidence.ConflictSet:
+		return p.conflictEvent(h, priv)
+	case evidence.ConflictLifted:
+		return p.liftedEvent(h, priv)
+	case evidence.ObligationKept:
+		h.Kept = &obligation.Kept{}
+		return p.data(h, priv, h.Kept)
+	case evidence.ObligationOverdue, evidence.ObligationEscalated, evidence.NoticeReminder,
+		evidence.NoticeEscalation, evidence.NoticeOwed, evidence.Silence:
+		return p.data(h, priv, &evidence.DutyData{})
+	case evidence.AccessRead:
+		return p.data(h, priv, &evidence.AccessData{})
+	case evidence.ErasureDone:
+		return p.data(h, priv, &evidence.ErasureData{})
+	case evidence.DocumentIssued:
+		return into(h, priv, evidence.ParseDocument)
+	case evidence.DeskGrant:
+		return into(h, priv, evidence.ParseDeskShare)
+	}
+	if isConsent(h.Ev) {
+		return p.consentEvent(h, priv)
+	}
+	return nil
+}
+
+// into decodes a signed statement that nothing but its id is derived from.
+func into[T any](h *happening, priv *evidence.Priv, parse func(*statement.DSSE) (T, error)) error {
+	body, err := parse(priv.Stmt)
+	h.body = body
+	return err
 }
 
 func (p *projection) submittedEvent(h *happening, priv *evidence.Priv) (err error) {
-	if priv.Stmt == nil {
-		return errors.New("a message without its statement")
-	}
 	if h.notice, err = messaging.Parse(priv.Stmt); err != nil {
 		return err
 	}
 	c := h.notice.Core
 	h.Core, h.Pack, h.Subj = c, c.Pack, c.Subj
 	return nil
-}
-
-func (p *projection) refusedEvent(h *happening, priv *evidence.Priv) error {
-	return p.data(h, priv, &evidence.RefusedData{})
-}
-
-func (p *projection) dutyEvent(h *happening, priv *evidence.Priv) error {
-	return p.data(h, priv, &evidence.DutyData{})
-}
-
-func (p *projection) accessEvent(h *happening, priv *evidence.Priv) error {
-	return p.data(h, priv, &evidence.AccessData{})
-}
-
-func (p *projection) erasureEvent(h *happening, priv *evidence.Priv) error {
-	return p.data(h, priv, &evidence.ErasureData{})
 }
 
 // data decodes what the server itself says.
@@ -126,26 +128,18 @@ func (p *projection) data(h *happening, priv *evidence.Priv, into any) error {
 	return nil
 }
 
-func (p *projection) keptEvent(h *happening, priv *evidence.Priv) error {
-	kept := &obligation.Kept{}
-	h.Kept = kept
-	return p.data(h, priv, kept)
-}
-
 // receiptEvent decodes what a desk says of a message it was sent.
-func receiptEvent(event string) func(*projection, *happening, *evidence.Priv) error {
-	return func(p *projection, h *happening, priv *evidence.Priv) error {
-		body, err := messaging.ParseStatement(priv.Stmt)
-		if err != nil {
-			return err
-		}
-		msg, desk := receiptOf(body)
-		h.body = body
-		if event == messaging.EvRetrieved || event == messaging.EvDecrypted {
-			h.Receipt = &obligation.Receipt{Msg: msg, Desk: desk}
-		}
-		return p.aboutMessage(h, msg)
+func (p *projection) receiptEvent(h *happening, priv *evidence.Priv) error {
+	body, err := messaging.ParseStatement(priv.Stmt)
+	if err != nil {
+		return err
 	}
+	msg, desk := receiptOf(body)
+	h.body = body
+	if h.Ev == evidence.MessageRetrieved || h.Ev == evidence.MessageDecrypted {
+		h.Receipt = &obligation.Receipt{Msg: msg, Desk: desk}
+	}
+	return p.aboutMessage(h, msg)
 }
 
 // receiptOf names the message and the desk of a statement about a message.
