@@ -166,7 +166,8 @@ func isHybrid(s *age.Stanza) bool {
 	if s.Type != stanzaType || len(s.Args) != 1 || len(s.Body) != wrapSize {
 		return false
 	}
-	return base64.RawStdEncoding.DecodedLen(len(s.Args[0])) == encSize
+	enc, err := base64.RawStdEncoding.Strict().DecodeString(s.Args[0])
+	return err == nil && len(enc) == encSize
 }
 
 // headerFailure names what age found wrong with a header, without repeating
