@@ -166,6 +166,9 @@ func (t *turn) rule(o *Obligation) (*rules.Rule, error) {
 // ruleOf finds a rule by its code; of several entries (one per event that opens
 // it) the first, which has the same terms.
 func ruleOf(p *rules.Pack, code string) *rules.Rule {
+	if p == nil {
+		return nil
+	}
 	i := slices.IndexFunc(p.Rules, func(r rules.Rule) bool { return r.Code == code })
 	if i < 0 {
 		return nil

@@ -95,12 +95,21 @@ func (k *Kept) obligation() Obligation {
 	if isPerson(k.Obligee) {
 		o.Person = k.Obligee
 	}
+	if o.State == Suspended { // until when is erased; its due time holds the suspension
+		o.State = InProgress
+	}
+	if k.Answered {
+		o.Sent = []Submission{{Idx: -1, To: []string{}}}
+	}
 	return o
 }
 
 // Keep is what an erasure at a time must keep of a duty.
 func Keep(o Obligation, now int64) Kept {
 	o.lapse(now)
-	return Kept{At: o.Since, Due: o.Due, Late: o.Late, O: o.ID, Obligee: o.Obligee, Obligor: o.Obligor,
-		Pack: o.Pack, Rule: o.Rule, State: o.State}
+	if o.State == Suspended {
+		o.State = o.Prior
+	}
+	return Kept{Answered: o.submitted(), At: o.Since, Due: o.Due, Late: o.Late, O: o.ID, Obligee: o.Obligee,
+		Obligor: o.Obligor, Pack: o.Pack, Rule: o.Rule, State: o.State}
 }

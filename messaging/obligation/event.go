@@ -87,15 +87,16 @@ type ConsentChange struct {
 
 // Kept is what an erasure leaves of a duty.
 type Kept struct {
-	At      int64  `json:"at"` // since when in that state
-	Due     int64  `json:"due"`
-	Late    bool   `json:"late,omitempty"`
-	O       string `json:"o"`
-	Obligee string `json:"obligee"`
-	Obligor string `json:"obligor"`
-	Pack    string `json:"pack"`
-	Rule    string `json:"rule"`
-	State   State  `json:"state"`
+	Answered bool   `json:"answered,omitempty"` // an answer was given in time and waited to be handed over
+	At       int64  `json:"at"`                 // since when in that state
+	Due      int64  `json:"due"`
+	Late     bool   `json:"late,omitempty"`
+	O        string `json:"o"`
+	Obligee  string `json:"obligee"`
+	Obligor  string `json:"obligor"`
+	Pack     string `json:"pack"`
+	Rule     string `json:"rule"`
+	State    State  `json:"state"`
 }
 
 // Grant lets a representative's desk stand for persons of a case.

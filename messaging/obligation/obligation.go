@@ -59,7 +59,7 @@ type Obligation struct {
 	Start     int64  `json:"start,omitempty"` // 0: the term has not started, there is no due time yet
 	Estimated bool   `json:"estimated,omitempty"`
 	Due       int64  `json:"due,omitempty"`    // first instant that is too late; 0: none
-	DueBy     string `json:"due_by,omitempty"` // extended or suspended, when the due time is no longer the rule\'s own
+	DueBy     string `json:"due_by,omitempty"` // extended or suspended, when the due time is no longer the rule's own
 
 	State  State  `json:"state"`
 	Since  int64  `json:"since"`           // received time of the event that brought the state
