@@ -55,6 +55,9 @@ func parseCheckpoint(msg []byte, v note.Verifier) (Checkpoint, error) {
 	if err := checkSpelling(n); err != nil {
 		return Checkpoint{}, err
 	}
+	if signedTwice(msg[len(n.Text):], v) {
+		return Checkpoint{}, errors.New("two signatures of one key")
+	}
 	c, err := parseText(n.Text)
 	if err != nil {
 		return Checkpoint{}, err
@@ -138,6 +141,20 @@ func checkSpelling(n *note.Note) error {
 		}
 	}
 	return nil
+}
+
+// signedTwice reports whether more than one signature line is by the key of v;
+// of those note.Open verifies only the first.
+func signedTwice(lines []byte, v note.Verifier) bool {
+	count := 0
+	for line := range strings.Lines(string(lines)) {
+		name, b64, _ := strings.Cut(strings.TrimPrefix(line, "\u2014 "), " ")
+		raw, err := base64.StdEncoding.DecodeString(strings.TrimSuffix(b64, "\n"))
+		if err == nil && len(raw) >= 4 && name == v.Name() && binary.BigEndian.Uint32(raw) == v.KeyHash() {
+			count++
+		}
+	}
+	return count > 1
 }
 
 // SignCheckpoint returns c as a signed note. The signature is verified before

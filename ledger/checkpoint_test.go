@@ -90,6 +90,8 @@ func TestParseCheckpointNote(t *testing.T) {
 		"a witness signed too":           {append(bytes.Clone(good), foreign...), key.Verifier(), true},
 		"many witnesses":                 {append(bytes.Clone(good), strings.Repeat(foreign, 99)...), key.Verifier(), true},
 		"too many witnesses":             {append(bytes.Clone(good), strings.Repeat(foreign, 100)...), key.Verifier(), false},
+		"signed twice":                   {append(bytes.Clone(good), good[bytes.Index(good, []byte("\u2014")):]...), key.Verifier(), false},
+		"signed twice, once badly":       {append(bytes.Clone(good), "\u2014 ledger.example/ev GlSnHPWpGVQr\n"...), key.Verifier(), false},
 		"no key":                         {good, nil, false},
 		"another key":                    {good, another.Verifier(), false},
 		"empty":                          {nil, key.Verifier(), false},

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -77,7 +78,7 @@ func (s fsTiles) read(t tlog.Tile) ([]byte, error) {
 	if t.L != EntryLevel {
 		limit = t.W * tlog.HashSize
 	}
-	data, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
+	data, err := readUpTo(f, limit+1)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: %s: %w", path, err)
 	}
@@ -85,6 +86,18 @@ func (s fsTiles) read(t tlog.Tile) ([]byte, error) {
 		return nil, &badTile{path, fmt.Sprintf("%d bytes, want %d", len(data), limit)}
 	}
 	return data, nil
+}
+
+// readUpTo reads at most limit bytes of f, with room for its size from the start.
+func readUpTo(f fs.File, limit int) ([]byte, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	b.Grow(int(min(max(info.Size(), 0), int64(limit))) + bytes.MinRead)
+	_, err = b.ReadFrom(io.LimitReader(f, int64(limit)))
+	return b.Bytes(), err
 }
 
 // badTile says that a tile is there but is not one: a finding, not a failure.
