@@ -11,7 +11,21 @@ import (
 	"github.com/odziv/odziv/messaging"
 )
 
-func TestDecide(t *testing.T) {
+// decideCase is one message against one book; the vectors hold the same cases.
+type decideCase struct {
+	name   string
+	record *Record
+	set    func(*shelf)
+	change func(*Request)
+	now    int64
+	code   string
+	desk   string
+	detail string
+}
+
+// decideCases is the table of every refusal code, with both sides of each
+// boundary. k2 and second are on record in every case.
+func decideCases(t testing.TB) (cases []decideCase, others []*Record) {
 	v1 := given()
 	v2 := follow(v1, Narrowed, func(s *Statement) { s.To = []string{ngo1.Inst} })
 	k2 := with(v1, func(s *Statement) {
@@ -28,16 +42,7 @@ func TestDecide(t *testing.T) {
 	now := t0 + 2*day
 	p1, p2 := v1.Subj, second.Subj
 	cite := func(r *Request, refs ...messaging.ConsentRef) { r.Basis.Consents = refs }
-	for _, c := range []struct {
-		name   string
-		record *Record
-		set    func(*shelf)
-		change func(*Request)
-		now    int64
-		code   string
-		desk   string
-		detail string
-	}{
+	return []decideCase{
 		{"under consent", recordOf(t, v1), nil, func(r *Request) {}, now, "", "", ""},
 		{"two recipients", recordOf(t, v1), nil, func(r *Request) { r.To = []Party{nesA, ngo1} }, now, "", "", ""},
 		{"no category named", recordOf(t, v1), nil, func(r *Request) { r.Cats = nil }, now, "", "", ""},
@@ -141,13 +146,25 @@ func TestDecide(t *testing.T) {
 			r.To, r.Cats = []Party{nesA}, []string{"identity"} // assistance by one, identity by the other
 			cite(r, messaging.ConsentRef{ID: v1.ID, Ver: 1}, messaging.ConsentRef{ID: k2.ID, Ver: 1})
 		}, now, CodeCategory, nesA.Desk, v1.ID},
-	} {
-		b := book(c.record, recordOf(t, k2), recordOf(t, second))
-		if c.set != nil {
-			c.set(b)
-		}
-		req := ask(1)
-		c.change(&req)
+	}, []*Record{recordOf(t, k2), recordOf(t, second)}
+}
+
+func (c *decideCase) scene(others []*Record) (*shelf, Request) {
+	b := book(append([]*Record{c.record}, others...)...)
+	if c.set != nil {
+		c.set(b)
+	}
+	req := ask(1)
+	c.change(&req)
+	return b, req
+}
+
+func TestDecide(t *testing.T) {
+	cases, others := decideCases(t)
+	reached := map[string]bool{}
+	for _, c := range cases {
+		b, req := c.scene(others)
+		reached[c.code] = true
 		d, err := Decide(b, testPack(), req, c.now)
 		switch {
 		case err != nil:
@@ -160,10 +177,14 @@ func TestDecide(t *testing.T) {
 			t.Errorf("%s: refused and yet used %v", c.name, d.Used)
 		}
 	}
+	for _, code := range Codes() {
+		if !reached[code] {
+			t.Errorf("no case is refused with %s", code)
+		}
+	}
 }
 
-// Every code of a refusal is reached above.
-func TestEveryCodeIsTested(t *testing.T) {
+func TestCodes(t *testing.T) {
 	if n := len(Codes()); n != 12 || len(slices.Compact(sorted(Codes()))) != n {
 		t.Errorf("%d codes: %v", n, Codes())
 	}
@@ -250,8 +271,12 @@ func TestDecideFails(t *testing.T) {
 	for name, decide := range map[string]func() (Decision, error){
 		"first half":  func() (Decision, error) { return DecideBasis(b, testPack(), ask(1), t0) },
 		"second half": func() (Decision, error) { return DecideConsent(b, ask(1), t0) },
-		"cases":       func() (Decision, error) { return DecideConsent(failing{b: book(recordOf(t, given())), at: "same"}, ask(1), t0) },
-		"exclusions":  func() (Decision, error) { return DecideConsent(failing{b: book(recordOf(t, given())), at: "excluded"}, ask(1), t0) },
+		"cases": func() (Decision, error) {
+			return DecideConsent(failing{b: book(recordOf(t, given())), at: "same"}, ask(1), t0)
+		},
+		"exclusions": func() (Decision, error) {
+			return DecideConsent(failing{b: book(recordOf(t, given())), at: "excluded"}, ask(1), t0)
+		},
 	} {
 		if d, err := decide(); err == nil || d.Allow {
 			t.Errorf("%s: %+v, %v", name, d, err)

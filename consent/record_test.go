@@ -151,18 +151,21 @@ func TestAdmissibleIsACopy(t *testing.T) {
 	}
 }
 
-func TestNext(t *testing.T) {
+// nextCase is one statement after another; the vectors hold the same cases.
+type nextCase struct {
+	name   string
+	first  *Statement
+	next   *Statement
+	now    int64
+	reason string
+}
+
+func nextCases() []nextCase {
 	v1 := with(given(), func(s *Statement) { s.Onward = []string{ngo1.Inst} })
 	asked := with(v1, func(s *Statement) { s.Ev = Requested.Event() })
 	guarded := with(childs(), func(s *Statement) { s.Onward = []string{} })
 	now := v1.At + day
-	for _, c := range []struct {
-		name   string
-		first  *Statement
-		next   *Statement
-		now    int64
-		reason string
-	}{
+	return []nextCase{
 		{"narrowed by a recipient", v1, follow(v1, Narrowed, func(s *Statement) { s.To = s.To[:1] }), now, ""},
 		{"narrowed by a category", v1, follow(v1, Narrowed, func(s *Statement) { s.Cats = s.Cats[1:] }), now, ""},
 		{"narrowed by passing on", v1, follow(v1, Narrowed, func(s *Statement) { s.Onward = []string{} }), now, ""},
@@ -216,7 +219,11 @@ func TestNext(t *testing.T) {
 		{"a version left out", v1, with(follow(v1, Withdrawn, nil), func(s *Statement) { s.Ver, s.Prev = 3, 2 }), now, NoVersion},
 		{"given twice", v1, follow(v1, Given, nil), now, NoTransition},
 		{"asked for more while given", v1, follow(v1, Requested, func(s *Statement) { s.To = append(s.To, policA.Inst) }), now, NoTransition},
-	} {
+	}
+}
+
+func TestNext(t *testing.T) {
+	for _, c := range nextCases() {
 		err := recordOf(t, c.first).Next(testPack(), c.next, c.now)
 		var refused *TransitionError
 		switch {

@@ -32,7 +32,7 @@ func TestParseIsTheInverseOfEncode(t *testing.T) {
 // The members are those of the specification and no others: there is no place
 // for a free word, and so none for what cannot be consented to.
 func TestMembers(t *testing.T) {
-	_, payload, err := with(given(), func(s *Statement) { s.Doc, s.Occurred = hash("doc"), t0 - 1 }).Encode()
+	_, payload, err := with(given(), func(s *Statement) { s.Doc, s.Occurred = hash("doc"), t0-1 }).Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,15 +234,19 @@ func TestMoment(t *testing.T) {
 	}
 }
 
-func TestCheck(t *testing.T) {
+// checkCase is one statement against the test pack; the vectors hold the same
+// cases.
+type checkCase struct {
+	name   string
+	base   *Statement
+	change func(*Statement)
+	member string
+	reason string
+}
+
+func checkCases(t testing.TB) []checkCase {
 	end := func(stamp string) int64 { return belgrade(t, stamp) }
-	for _, c := range []struct {
-		name   string
-		base   *Statement
-		change func(*Statement)
-		member string
-		reason string
-	}{
+	return []checkCase{
 		{"an adult, alone", given(), func(s *Statement) {}, "", ""},
 		{"a spouse for an adult", given(), func(s *Statement) { s.Grantor = Grantor{id("g", "1"), "spouse"} }, "grantor", FaultGrantor},
 		{"a parent for an adult", given(), func(s *Statement) { s.Grantor = Grantor{id("g", "1"), "parent"} }, "grantor", FaultGrantor},
@@ -300,7 +304,11 @@ func TestCheck(t *testing.T) {
 			s.Ev, s.Purposes, s.Age, s.Form = Withdrawn.Event(), []string{"x"}, "x", "x"
 		}, "", ""},
 		{"revoked", given(), func(s *Statement) { s.Ev, s.NA = Revoked.Event(), t0+100*month }, "", ""},
-	} {
+	}
+}
+
+func TestCheck(t *testing.T) {
+	for _, c := range checkCases(t) {
 		s := with(c.base, c.change)
 		if _, _, err := s.Encode(); err != nil {
 			t.Errorf("%s: the case itself is malformed: %v", c.name, err)
