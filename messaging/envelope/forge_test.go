@@ -45,7 +45,7 @@ func forge(t testing.TB, f forgery, contents ...[]byte) letter {
 		t.Fatal(err)
 	}
 	call(f.core, core)
-	m := manifest{Att: append([]Attachment{}, s.att...), Core: *core, MK: s.mk.String(), RS: rs, Text: d.Text, V: 1}
+	m := manifest{Att: append([]Attachment{}, s.att...), Core: *core, MK: s.mk().String(), RS: rs, Text: d.Text, V: 1}
 	call(f.manifest, &m)
 	l.Sealed = signForged(t, f, core, f.sealed(t, &m, d.To))
 	return l

@@ -24,23 +24,23 @@ type Opened struct {
 	Text   Text
 	Att    []Attachment // in the order of Notice.Core.Parts
 
-	ack     [32]byte
+	ack     hidden[[32]byte]
 	fileKey FileKey
-	mk      *age.HybridIdentity
+	mk      hidden[*age.HybridIdentity]
 }
 
 // String, GoString keep content and keys out of every output.
-func (o *Opened) String() string   { return "redacted" }
-func (o *Opened) GoString() string { return "redacted" }
+func (o Opened) String() string   { return "redacted" }
+func (o Opened) GoString() string { return "redacted" }
 
 // AckSecret is s_d of the desk that opened, for messaging.Decrypted. It is zero
 // after [OpenDisclosed].
-func (o *Opened) AckSecret() [32]byte { return o.ack }
+func (o *Opened) AckSecret() [32]byte { return o.ack() }
 
 // MessageIdentity is mk, the age identity that opens every attachment of this
 // message and nothing else. Handing it to a court proves what an attachment
 // holds without giving up a desk key. It is a secret until then.
-func (o *Opened) MessageIdentity() string { return o.mk.String() }
+func (o *Opened) MessageIdentity() string { return o.mk().String() }
 
 // FileKey is the file key of the body. Handing it to a court proves what the
 // body holds; since the body holds mk and rs, it also opens the attachments and
@@ -68,7 +68,7 @@ func Open(ctx context.Context, d *statement.DSSE, sender ed25519.PublicKey, id *
 	if err != nil {
 		return nil, err
 	}
-	o.ack = messaging.AckSecret(rs, desk)
+	o.ack = hide(messaging.AckSecret(rs, desk))
 	return o, nil
 }
 
@@ -101,7 +101,7 @@ func openBody(ctx context.Context, n *messaging.Notice, id age.Identity, body io
 	if err := m.matches(n.Core); err != nil {
 		return nil, nil, err
 	}
-	return &Opened{Notice: n, Text: m.Text, Att: m.Att, fileKey: key, mk: mk}, m.RS, nil
+	return &Opened{Notice: n, Text: m.Text, Att: m.Att, ack: hide([32]byte{}), fileKey: key, mk: hide(mk)}, m.RS, nil
 }
 
 // readBody reads at most one byte more than was signed and compares.
@@ -135,7 +135,8 @@ func decryptBody(sealed []byte, stanzas int, id age.Identity) ([]byte, FileKey, 
 	if err != nil || len(padded) > MaxManifest {
 		return nil, FileKey{}, &Failure{Code: messaging.FailPayload, what: "the body is truncated, altered or too long"}
 	}
-	return padded, FileKey{[16]byte(key)}, nil
+	fileKey, err := NewFileKey(key)
+	return padded, fileKey, err
 }
 
 // gate stands before an identity and lets only the permitted header through:

@@ -35,7 +35,7 @@ func (o *Opened) OpenPart(ctx context.Context, n int, open Source, dst io.Writer
 	if n < 0 || n >= len(o.Att) {
 		return fmt.Errorf("envelope: no attachment %d", n)
 	}
-	p := &partReader{part: o.Notice.Core.Parts[n], att: o.Att[n], mk: o.mk}
+	p := &partReader{part: o.Notice.Core.Parts[n], att: o.Att[n], mk: o.mk()}
 	if err := p.pass(ctx, open, io.Discard); err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ func TestOpenPartRefuses(t *testing.T) {
 	content := bytes.Repeat([]byte("0123456789abcdef"), 10000) // 3 chunks
 	o, l := opened(t, content, bytes.Repeat([]byte("x"), 160000))
 	c := l.parts[0]
-	mk := o.mk.Recipient()
+	mk := o.mk().Recipient()
 	padded := make([]byte, paddedPart(int64(len(content))))
 	copy(padded, content)
 	header := introSize + stanzaSize + footerSize
@@ -122,7 +122,7 @@ func TestOpenPartChanges(t *testing.T) {
 	for name, second := range map[string][]byte{
 		"cut":           good[:len(good)-1],
 		"empty":         nil,
-		"other content": encrypt(t, padded, o.mk.Recipient()),
+		"other content": encrypt(t, padded, o.mk().Recipient()),
 	} {
 		pass := 0
 		source := func() (io.ReadCloser, error) {

@@ -23,7 +23,7 @@ import (
 // "redacted", and is not safe for concurrent use.
 type Sealer struct {
 	msg   string
-	mk    *age.HybridIdentity
+	mk    hidden[*age.HybridIdentity]
 	att   []Attachment
 	parts []messaging.Part
 }
@@ -72,12 +72,12 @@ func NewSealer(msg string) (*Sealer, error) {
 	if err != nil {
 		return nil, errors.New("envelope: no key for the message")
 	}
-	return &Sealer{msg: msg, mk: mk}, nil
+	return &Sealer{msg: msg, mk: hide(mk)}, nil
 }
 
 // String, GoString keep mk out of every output.
-func (s *Sealer) String() string   { return "redacted" }
-func (s *Sealer) GoString() string { return "redacted" }
+func (s Sealer) String() string   { return "redacted" }
+func (s Sealer) GoString() string { return "redacted" }
 
 // Attach seals one attachment to dst in constant memory and returns what the
 // core will say of it. On an error what dst received is worthless and the
@@ -95,7 +95,7 @@ func (s *Sealer) Attach(ctx context.Context, f File, dst io.Writer) (messaging.P
 	}
 	out := &outlet{w: dst}
 	sealed := newBackgroundHash()
-	size, sum, err := sealFile(ctx, f, io.MultiWriter(out, sealed), s.mk.Recipient())
+	size, sum, err := sealFile(ctx, f, io.MultiWriter(out, sealed), s.mk().Recipient())
 	part := messaging.Part{Len: out.n, SHA256: sealed.Close()}
 	if err != nil {
 		return messaging.Part{}, fmt.Errorf("envelope: attachment: %w", err)
@@ -209,7 +209,7 @@ func (s *Sealer) sealBody(core *messaging.Core, d Draft, rs []byte) ([]byte, err
 	if err != nil {
 		return nil, fmt.Errorf("envelope: %w", err)
 	}
-	m := manifest{Att: append([]Attachment{}, s.att...), Core: *core, MK: s.mk.String(), RS: rs, Text: text, V: 1}
+	m := manifest{Att: append([]Attachment{}, s.att...), Core: *core, MK: s.mk().String(), RS: rs, Text: text, V: 1}
 	padded, err := m.encode()
 	if err != nil {
 		return nil, err
