@@ -356,16 +356,3 @@ func (p *projection) subjects(meta *evidence.Meta, priv *evidence.Priv) ([]strin
 	}
 	return h.Subj, nil
 }
-
-// history fixes a list of indexes by count and digest.
-func history(indexes []int64) *evidence.History {
-	var text []byte
-	for i, idx := range indexes {
-		if i > 0 {
-			text = append(text, ',')
-		}
-		text = strconv.AppendInt(text, idx, 10)
-	}
-	sum := sha256.Sum256(text)
-	return &evidence.History{Count: int64(len(indexes)), SHA256: hex.EncodeToString(sum[:])}
-}

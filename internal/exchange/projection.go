@@ -265,7 +265,8 @@ func (p *projection) describe(ch obligation.Changes, meta *evidence.Meta, priv *
 		priv.Pack, priv.Cal = pack.Hash(), ch.Opens[0].Cal
 	}
 	if h.Grant != nil {
-		priv.Hist = history(h.before)
+		hist := evidence.HistoryOf(h.before)
+		priv.Hist = &hist
 	}
 	return nil
 }

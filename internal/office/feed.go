@@ -1,0 +1,176 @@
+package office
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/odziv/odziv/internal/evidence"
+	"github.com/odziv/odziv/messaging"
+)
+
+// FeedItem is one place of a desk's feed, opened and checked.
+type FeedItem struct {
+	evidence.Item
+	M *evidence.Meta // nil when held or erased
+	P *evidence.Priv
+}
+
+// Feed reads a desk's whole feed after a number: dense, each opening decoded.
+// A hole is evidence of withholding.
+func (o *Office) Feed(ctx context.Context, desk string, after int64) ([]FeedItem, error) {
+	var all []FeedItem
+	for {
+		page, err := o.Client.Feed(ctx, desk, after, 0)
+		if err != nil {
+			return nil, err
+		}
+		for _, item := range page.Items {
+			if item.N != after+1 {
+				return nil, &SecurityError{What: fmt.Sprintf("the feed of the desk lacks number %d", after+1)}
+			}
+			after = item.N
+			opened, err := open(item)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, opened)
+		}
+		if after >= page.Size {
+			return all, nil
+		}
+		if len(page.Items) == 0 {
+			return nil, &SecurityError{What: fmt.Sprintf("the feed of the desk ends before number %d", page.Size)}
+		}
+	}
+}
+
+// GrantFeed reads the openings of the time before a grant. Their number and
+// digest were fixed when the grant was made; want is that of its PRIV.hist.
+func (o *Office) GrantFeed(ctx context.Context, desk, grant string, want *evidence.History) ([]FeedItem, error) {
+	var all []FeedItem
+	after := int64(-1)
+	for {
+		page, err := o.Client.GrantFeed(ctx, desk, grant, after, 0)
+		if err != nil {
+			return nil, err
+		}
+		for _, item := range page.Items {
+			opened, err := open(item)
+			if err != nil {
+				return nil, err
+			}
+			after = item.Idx
+			all = append(all, opened)
+		}
+		if len(page.Items) == 0 || int64(len(all)) >= page.Size {
+			break
+		}
+	}
+	if want != nil && evidence.HistoryOf(indexes(all)) != *want {
+		return nil, &SecurityError{What: "the record handed over with the grant is not the one that was fixed"}
+	}
+	return all, nil
+}
+
+func indexes(items []FeedItem) []int64 {
+	list := make([]int64, 0, len(items))
+	for _, i := range items {
+		list = append(list, i.Idx)
+	}
+	return list
+}
+
+func open(item evidence.Item) (FeedItem, error) {
+	meta, priv, err := openItem(item)
+	if errors.Is(err, evidence.ErrNoOpening) {
+		return FeedItem{Item: item}, nil
+	}
+	return FeedItem{Item: item, M: meta, P: priv}, err
+}
+
+// Notice decodes the message an item submitted, nil when it is none.
+func (f *FeedItem) Notice() (*messaging.Notice, error) {
+	if f.M == nil || f.M.Ev != evidence.MessageSubmitted {
+		return nil, nil
+	}
+	return messaging.Parse(f.P.Stmt)
+}
+
+// Letter is a line of an inbox or outbox.
+type Letter struct {
+	N      int64    `json:"n"`
+	Idx    int64    `json:"idx"`
+	At     int64    `json:"at"`
+	Msg    string   `json:"msg"`
+	Kind   string   `json:"kind"`
+	Case   string   `json:"case,omitempty"`
+	From   string   `json:"from"`
+	To     []string `json:"to"`
+	Urg    string   `json:"urg"`
+	Basis  string   `json:"basis"`
+	Re     string   `json:"re,omitempty"`
+	Mine   bool     `json:"mine"` // sent by the desk itself
+	Handed int64    `json:"handed,omitempty"`
+	Opened int64    `json:"opened,omitempty"`
+	notice *messaging.Notice
+	item   FeedItem
+}
+
+// Letters lists the messages of a desk's feed, in and out, with the receipts
+// that are on record.
+func (o *Office) Letters(ctx context.Context, desk string) ([]Letter, error) {
+	items, err := o.Feed(ctx, desk, 0)
+	if err != nil {
+		return nil, err
+	}
+	var letters []Letter
+	at := map[string]int{}
+	for _, f := range items {
+		n, err := f.Notice()
+		if err != nil {
+			return nil, err
+		}
+		if n != nil {
+			if l, ok := letterFor(desk, f, n); ok {
+				at[l.Msg] = len(letters)
+				letters = append(letters, l)
+			}
+			continue
+		}
+		if i, ok := at[objOf(f)]; ok {
+			letters[i].note(f)
+		}
+	}
+	return letters, nil
+}
+
+func objOf(f FeedItem) string {
+	if f.M == nil {
+		return ""
+	}
+	return f.M.Obj
+}
+
+// letterFor shows a message to a desk that sent it or was sent it; a
+// representative's desk sees others as disclosures, not as mail.
+func letterFor(desk string, f FeedItem, n *messaging.Notice) (Letter, bool) {
+	c := n.Core
+	_, addressed := c.Recipient(desk)
+	l := Letter{N: f.N, Idx: f.Idx, At: f.M.At, Msg: c.Msg, Kind: c.Kind, Case: c.Case, From: c.From.Desk, Urg: c.Urg,
+		Basis: c.Basis.Code, Re: c.Re, Mine: c.From.Desk == desk, To: []string{}, notice: n, item: f}
+	for _, r := range c.Others() {
+		l.To = append(l.To, r.Desk)
+	}
+	return l, addressed || l.Mine
+}
+
+// note adds a receipt to its letter.
+func (l *Letter) note(f FeedItem) {
+	switch f.M.Ev {
+	case evidence.MessageRetrieved:
+		l.Handed = f.M.At
+	case evidence.MessageDecrypted:
+		l.Opened = f.M.At
+	}
+}

@@ -1,0 +1,126 @@
+package office
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"filippo.io/age"
+
+	"github.com/odziv/odziv/internal/api/client"
+	"github.com/odziv/odziv/internal/rules"
+	"github.com/odziv/odziv/internal/statement"
+	"github.com/odziv/odziv/keys/directory"
+)
+
+// Keys opens and signs for one officer, from a file or a Vault. It is safe for
+// concurrent use.
+type Keys interface {
+	Signer() statement.Signer
+	Recipient() string                                                   // age1pq1…
+	Identity() *age.HybridIdentity                                       // opens packages
+	DeskIdentity(desk string, epoch int64) (*age.HybridIdentity, bool)   // opens messages
+	AddDeskEpoch(desk string, epoch int64, id *age.HybridIdentity) error // does not persist
+}
+
+// Config is what an Office is made of.
+type Config struct {
+	Client   *client.Client
+	Keys     Keys
+	Notebook *Notebook
+	Packs    *rules.Set
+	Clock    func() int64 // of this computer, ms; corrected by the client's offset
+	Demo     bool         // a demonstration's exchange is accepted
+}
+
+// Office acts for one officer. Its methods are safe for concurrent use.
+type Office struct {
+	Config
+	mu  sync.Mutex // guards dir and what the notebook holds
+	dir *directory.State
+}
+
+// ErrDemo says that the exchange is a demonstration and this program was not
+// started for one.
+var ErrDemo = errors.New("this exchange is a demonstration: nothing in it is safe")
+
+// Open replays what the notebook holds of the directory. [Office.Sync] brings
+// it up to date.
+func Open(cfg Config) (*Office, error) {
+	o := &Office{Config: cfg}
+	dir, err := cfg.Notebook.replay()
+	if err != nil {
+		return nil, err
+	}
+	o.dir = dir
+	return o, nil
+}
+
+// Directory is the directory as last verified.
+func (o *Office) Directory() *directory.State {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.dir
+}
+
+// Now is the exchange's time as far as this computer knows it, in ms.
+func (o *Office) Now() int64 { return o.Clock() + o.Client.Offset() }
+
+// Me is the officer whose keys these are, as the directory knows them.
+func (o *Office) Me() (directory.Officer, error) {
+	me, ok := o.Directory().OfficerByKey(statement.KeyID(o.Keys.Signer().Public()))
+	if !ok {
+		return me, errors.New("office: your key is not enrolled yet: two registrars of your institution sign it in")
+	}
+	return me, nil
+}
+
+// Desk chooses the desk to act for: the one named, else the officer's only one.
+func (o *Office) Desk(named string) (string, error) {
+	me, err := o.Me()
+	if err != nil {
+		return "", err
+	}
+	desks := o.Directory().DesksOf(me.U)
+	if named == "" && len(desks) == 1 {
+		return desks[0], nil
+	}
+	for _, d := range desks {
+		if d == named {
+			return d, nil
+		}
+	}
+	if named == "" {
+		return "", fmt.Errorf("office: you act for %d desks: say which with --desk", len(desks))
+	}
+	return "", fmt.Errorf("office: you are not a member of desk %s", named)
+}
+
+// Pack is the rule pack of a family in force now.
+func (o *Office) Pack(family string) (*rules.Pack, error) {
+	id, hash := o.Directory().AdoptedPack(family, o.Now())
+	if id == "" {
+		return nil, fmt.Errorf("office: no rule pack of family %q is in force here", family)
+	}
+	return o.Packs.Adopted(id, hash)
+}
+
+// head fills the head of a statement signed by this officer.
+func (o *Office) head(desk, event, id, cas string, pack *rules.Pack) statement.Head {
+	return statement.Head{At: o.Now(), By: o.by(desk), Case: cas, DirN: o.Directory().N(), Ev: event, ID: id,
+		Pack: pack.ID(), V: 1}
+}
+
+func (o *Office) by(desk string) statement.By {
+	return statement.By{Desk: desk, Inst: o.Directory().InstOfDesk(desk), Key: statement.KeyID(o.Keys.Signer().Public())}
+}
+
+// sign signs the canonical form of an evidence statement.
+func (o *Office) sign(ctx context.Context, event string, body any) (*statement.DSSE, error) {
+	payload, err := statement.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	return statement.Sign(ctx, statement.TypeOfEvent(event), payload, o.Keys.Signer())
+}
