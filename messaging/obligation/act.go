@@ -239,6 +239,9 @@ func (t *turn) perform(a messaging.Act, o Obligation) error {
 	}
 	r, err := t.rule(&o)
 	if err != nil {
+		if o.Kept { // not even its rule is left
+			return bad(a, BadUnknown)
+		}
 		return err
 	}
 	o.lapse(t.ev.At)

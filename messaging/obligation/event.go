@@ -41,6 +41,17 @@ type Event struct {
 	Link      []string        `json:"link,omitempty"`       // case.link: handles of one matter
 	Blocked   []Block         `json:"blocked,omitempty"`    // release closed: duties of that desk from that message end
 	Opens     []string        `json:"opens,omitempty"`      // ids that PRIV.opens lists; read by Replay only
+	Listed    []Listed        `json:"listed,omitempty"`     // the same in full; read by Replay over holes only
+}
+
+// Listed is one entry of PRIV.opens.
+type Listed struct {
+	O       string `json:"o"`
+	Rule    string `json:"rule"`
+	Obligor string `json:"obligor"`
+	Obligee string `json:"obligee"`
+	Due     int64  `json:"due,omitempty"`
+	N       int    `json:"n"`
 }
 
 // Receipt says that a desk fetched (message.retrieved) or opened
@@ -59,8 +70,8 @@ const (
 )
 
 // Attested is an act off the system. With Kind it triggers and fulfils like a
-// message of that kind; with Of it is the proof of service of an earlier
-// message or attestation.
+// message of that kind. Of names an earlier message or attestation which it
+// delivered, or which a proof of service now belongs to.
 type Attested struct {
 	Channel  string            `json:"channel"` // a letter of the pack
 	What     string            `json:"what"`

@@ -24,19 +24,20 @@ func Fold(events []Event, world World) (*Memory, error) {
 }
 
 // Replay is [Advance] for an event that the ledger holds already. Of a complete
-// history it must open exactly what the event's leaf lists (ErrDiffers).
+// history it must open exactly what the event's leaf lists in Opens (ErrDiffers).
 //
-// With holes, openings before it were erased, and what they said is unknown:
-// acts on unknown duties are passed over, and of the duties derived only those
-// count that the leaf lists, because an erased notice may have opened the others
-// before. obligation.kept restores what was lost.
+// With holes, openings before it were erased, and what they said is unknown.
+// Then the leaf's list decides: acts on unknown duties are passed over, a duty
+// that is derived but not listed is dropped (an erased notice of the same act
+// opened it before), and one that is listed but not derived is restored from
+// Listed. obligation.kept overrides both.
 func Replay(book Book, world World, ev Event, holes bool) (Changes, error) {
 	ch, err := advance(book, world, ev, holes)
-	if err != nil || ev.Opens == nil {
-		return ch, err
+	if err != nil {
+		return Changes{}, err
 	}
 	if holes {
-		return ch.only(ev.Opens), nil
+		return ch.reconciled(&ev), nil
 	}
 	if !slices.Equal(sorted(ev.Opens), ch.opened()) {
 		return Changes{}, fmt.Errorf("obligation: event %d: %w", ev.Idx, ErrDiffers)
@@ -54,6 +55,39 @@ func (ch *Changes) opened() []string {
 	return ids
 }
 
+// openListed makes the duties that a notice opens those which its leaf lists.
+func (t *turn) openListed() {
+	t.changes = t.changes.only(t.ev.Opens)
+	listed := map[string]bool{}
+	for _, o := range t.changes.Opens {
+		listed[o.ID] = true
+	}
+	for id := range t.now {
+		if !listed[id] {
+			delete(t.now, id)
+		}
+	}
+	for _, l := range t.ev.Listed {
+		if !listed[l.O] && l.O == ID(t.ev.Idx, l.Rule, l.Obligor, l.Obligee, l.N) {
+			t.enter(t.restored(l))
+		}
+	}
+}
+
+// restored is a duty of this notice as far as its leaf tells of it.
+func (t *turn) restored(l Listed) Obligation {
+	o := Obligation{ID: l.O, Rule: l.Rule, Obligor: l.Obligor, Obligee: l.Obligee, Case: t.ev.caseID(), Trigger: t.ev.Idx,
+		TriggerObj: t.ev.Obj, Kind: t.n.kind, Urg: t.n.urg, N: l.N, Occurred: t.n.occurred, Pack: t.ev.packID(),
+		OpenedAt: t.ev.At, Due: l.Due, State: Open, Since: t.ev.At, Attested: t.n.attested()}
+	if l.Due > 0 {
+		o.Start, o.Estimated = t.ev.At, true
+	}
+	if isPerson(l.Obligee) {
+		o.Person = l.Obligee
+	}
+	return o
+}
+
 // only drops duties that are not listed, and their moves in the same event.
 func (ch Changes) only(ids []string) Changes {
 	dropped := map[string]bool{}
@@ -62,5 +96,19 @@ func (ch Changes) only(ids []string) Changes {
 	}
 	ch.Opens = slices.DeleteFunc(ch.Opens, func(o Obligation) bool { return dropped[o.ID] })
 	ch.Moves = slices.DeleteFunc(ch.Moves, func(v Move) bool { return dropped[v.O.ID] })
+	return ch
+}
+
+// reconciled adds what the leaf lists of the further course of duties whose
+// beginning is erased: the next occurrence of one, or its transfer.
+func (ch Changes) reconciled(ev *Event) Changes {
+	ch = ch.only(ev.Opens)
+	have := ch.opened()
+	for _, l := range ev.Listed {
+		if _, found := slices.BinarySearch(have, l.O); !found {
+			k := Kept{At: ev.At, Due: l.Due, O: l.O, Obligee: l.Obligee, Obligor: l.Obligor, Pack: ev.packID(), Rule: l.Rule, State: Open}
+			ch.Opens = append(ch.Opens, k.obligation())
+		}
+	}
 	return ch
 }

@@ -80,6 +80,13 @@ func recipients(c *messaging.Core) []string {
 // attested reports whether the notice is a claim about something off the system.
 func (n *notice) attested() bool { return n.what != "" }
 
+// answers reports whether an attestation fulfils a duty that was there before.
+// Then it triggers none: its time is that of the letter, not of the act the
+// letter tells of, and would make a second act of one.
+func (n *notice) answers() bool {
+	return n.attested() && slices.ContainsFunc(n.acts, func(a messaging.Act) bool { return a.Op == messaging.OpFulfil && a.ID != "" })
+}
+
 // triggers reports whether the notice opens duties under a rule, apart from the
 // sender's type, which needs the directory.
 func (n *notice) triggers(r *rules.Rule) bool {
@@ -136,18 +143,25 @@ func HandedOf(ev Event) []HandedTo {
 	case ev.Ev == EvRetrieved && ev.Receipt != nil:
 		return []HandedTo{{Obj: ev.Receipt.Msg, To: ev.Receipt.Desk, Handed: Handed{Idx: ev.Idx, At: ev.At}}}
 	case ev.Attested != nil && ev.Attested.What == WhatServed:
-		a := ev.Attested
-		obj := a.Of
-		if obj == "" {
-			obj = ev.Obj
-		}
-		list := make([]HandedTo, 0, len(a.To))
-		for _, to := range a.To {
-			list = append(list, HandedTo{obj, to, Handed{ev.Idx, ev.At, served(a, ev.At)}})
-		}
-		return list
+		return servedBy(&ev)
 	}
 	return nil
+}
+
+// servedBy lists what a proof of service hands over: the notice that the
+// attestation is, and the one it names.
+func servedBy(ev *Event) []HandedTo {
+	var list []HandedTo
+	for _, to := range ev.Attested.To {
+		h := Handed{ev.Idx, ev.At, served(ev.Attested, ev.At)}
+		if ev.Attested.Kind != "" {
+			list = append(list, HandedTo{ev.Obj, to, h})
+		}
+		if ev.Attested.Of != "" {
+			list = append(list, HandedTo{ev.Attested.Of, to, h})
+		}
+	}
+	return list
 }
 
 // served is the day a proof of service names, never after it was filed; without

@@ -8,6 +8,9 @@ import (
 
 // open opens every duty that the notice triggers.
 func (t *turn) open() error {
+	if t.n.answers() {
+		return nil
+	}
 	for i := range t.pack.Rules {
 		r := &t.pack.Rules[i]
 		if !t.n.triggers(r) || !t.fromType(r) {
@@ -16,6 +19,9 @@ func (t *turn) open() error {
 		if err := t.openRule(r); err != nil {
 			return err
 		}
+	}
+	if t.lenient {
+		t.openListed()
 	}
 	return nil
 }

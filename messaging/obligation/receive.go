@@ -31,7 +31,7 @@ func (t *turn) checkAttested() error {
 	if err != nil {
 		return err
 	}
-	if !ok || a.What != WhatServed || a.Kind != "" || sent.From != t.ev.Desk && !slices.Contains(sent.To, t.ev.Desk) {
+	if !ok || sent.From != t.ev.Desk && !slices.Contains(sent.To, t.ev.Desk) {
 		return &ActError{Reason: BadService, Target: a.Of}
 	}
 	return nil
@@ -175,14 +175,29 @@ func (t *turn) arrive(r *rules.Rule, o *Obligation, h HandedTo, sent Sent) error
 	for _, s := range o.Sent {
 		if s.Obj == sent.Obj && slices.Contains(s.To, h.To) {
 			o.HandedOver, o.Served = t.ev.At, h.Served
-			s.Att = s.Att || h.Served > 0
-			return t.meet(OpHandedOver, r, o, s)
+			return t.meet(OpHandedOver, r, o, o.posted(s, h))
 		}
 	}
 	if x := o.Transfer; x != nil && x.To == h.To && (x.Msg == sent.Obj || x.Set != "" && x.Set == sent.Set) {
 		return t.carry(r, o)
 	}
 	return nil
+}
+
+// posted is the submission that a handing over completes. A proof of service
+// speaks for every attested letter to that party, so the first of them counts:
+// it was sent in time if that one was.
+func (o *Obligation) posted(s Submission, h HandedTo) Submission {
+	s.Att = s.Att || h.Served > 0
+	if h.Served == 0 {
+		return s
+	}
+	for _, earlier := range o.Sent {
+		if earlier.Att && slices.Contains(earlier.To, h.To) {
+			return earlier
+		}
+	}
+	return s
 }
 
 // starts reports whether a term begins with the handing over to this desk: the
