@@ -29,7 +29,7 @@ type Party struct {
 }
 
 // Request is what is asked of [Decide] about one message. To leaves out the
-// sender's own copy.
+// sender's own copy. Its limits are those of a parsed message.
 type Request struct {
 	Kind  string
 	Basis messaging.Basis
@@ -39,14 +39,6 @@ type Request struct {
 	From  Party
 	To    []Party
 }
-
-// Limits of one request.
-const (
-	MaxTo       = 32
-	MaxSubj     = 16
-	MaxReqCats  = 64
-	MaxConsents = 64
-)
 
 // Ref names a version and its leaf.
 type Ref struct {
@@ -159,14 +151,14 @@ func incomplete(pack *rules.Pack, rule *rules.Basis, b messaging.Basis) string {
 
 func (r *Request) bounded() error {
 	switch {
-	case len(r.To) > MaxTo:
-		return fmt.Errorf("consent: %d recipients, at most %d", len(r.To), MaxTo)
-	case len(r.Subj) > MaxSubj:
-		return fmt.Errorf("consent: %d persons, at most %d", len(r.Subj), MaxSubj)
-	case len(r.Cats) > MaxReqCats:
-		return fmt.Errorf("consent: %d categories, at most %d", len(r.Cats), MaxReqCats)
-	case len(r.Basis.Consents) > MaxConsents:
-		return fmt.Errorf("consent: %d consents, at most %d", len(r.Basis.Consents), MaxConsents)
+	case len(r.To) > messaging.MaxRecipients:
+		return fmt.Errorf("consent: %d recipients, at most %d", len(r.To), messaging.MaxRecipients)
+	case len(r.Subj) > messaging.MaxSubjects:
+		return fmt.Errorf("consent: %d persons, at most %d", len(r.Subj), messaging.MaxSubjects)
+	case len(r.Cats) > messaging.MaxCategories:
+		return fmt.Errorf("consent: %d categories, at most %d", len(r.Cats), messaging.MaxCategories)
+	case len(r.Basis.Consents) > messaging.MaxConsents:
+		return fmt.Errorf("consent: %d consents, at most %d", len(r.Basis.Consents), messaging.MaxConsents)
 	}
 	return nil
 }

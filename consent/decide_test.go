@@ -241,10 +241,10 @@ func TestDecideBounds(t *testing.T) {
 		max    int
 		change func(*Request, int)
 	}{
-		"recipients": {MaxTo, func(r *Request, n int) { r.To = slices.Repeat([]Party{ngo1}, n) }},
-		"persons":    {MaxSubj, func(r *Request, n int) { r.Subj = slices.Repeat(r.Subj, n) }},
-		"categories": {MaxReqCats, func(r *Request, n int) { r.Cats = slices.Repeat(r.Cats, n) }},
-		"consents": {MaxConsents, func(r *Request, n int) {
+		"recipients": {messaging.MaxRecipients, func(r *Request, n int) { r.To = slices.Repeat([]Party{ngo1}, n) }},
+		"persons":    {messaging.MaxSubjects, func(r *Request, n int) { r.Subj = slices.Repeat(r.Subj, n) }},
+		"categories": {messaging.MaxCategories, func(r *Request, n int) { r.Cats = slices.Repeat(r.Cats, n) }},
+		"consents": {messaging.MaxConsents, func(r *Request, n int) {
 			r.Basis.Consents = slices.Repeat(r.Basis.Consents, n)
 		}},
 	} {

@@ -66,22 +66,37 @@ func DecideConsent(book Book, req Request, now int64) (Decision, error) {
 	if len(cats) == 0 {
 		cats = []string{""} // saying nothing of the content needs a consent all the same
 	}
-	worst := Decision{Allow: true}
-	reached := -1
+	a := answer{furthest: -1}
 	for _, t := range to {
 		for _, s := range sorted(req.Subj) {
+			open, stage, nearest := approach(cited, s, t)
+			if len(open) == 0 {
+				a.fail(stage, t, s, cats[0], nearest)
+				continue
+			}
 			for _, cat := range cats {
-				stage, nearest := best(cited, s, t, cat)
-				if stage < passed && stage > reached {
-					reached, worst = stage, refused(stages[stage], t.Desk, detail(s, cat, nearest))
+				if stage, nearest := best(open, cat); stage < passed {
+					a.fail(stage, t, s, cat, nearest)
 				}
 			}
 		}
 	}
-	if worst.Allow {
-		worst.Used = used(cited)
+	if a.furthest >= 0 {
+		return a.refusal, nil
 	}
-	return worst, nil
+	return Decision{Allow: true, Used: used(cited)}, nil
+}
+
+// answer keeps the failure that came furthest; of equals the first.
+type answer struct {
+	furthest int
+	refusal  Decision
+}
+
+func (a *answer) fail(stage int, t Party, subj, cat string, nearest *candidate) {
+	if stage > a.furthest {
+		a.furthest, a.refusal = stage, refused(stages[stage], t.Desk, detail(subj, cat, nearest))
+	}
 }
 
 // candidates reads each cited consent once, in the order of its ID and version,
@@ -142,9 +157,9 @@ func (c *candidate) weigh(book Book, req *Request, now int64) error {
 	return nil
 }
 
-// fails returns the first condition c fails for one person, recipient and
-// category, or passed. An empty category stands for a message that names none.
-func (c *candidate) fails(subj string, t Party, cat string) int {
+// fails returns the first condition before the category that c fails for one
+// person and recipient, or stageCategory if it gets as far.
+func (c *candidate) fails(subj string, t Party) int {
 	switch {
 	case c.v == nil || c.v.S.Subj != subj:
 		return stageSubject
@@ -154,7 +169,14 @@ func (c *candidate) fails(subj string, t Party, cat string) int {
 		return stageRecipient
 	case !c.serves:
 		return stagePurpose
-	case cat != "" && !slices.Contains(c.v.S.Cats, cat):
+	}
+	return stageCategory
+}
+
+// rest returns the condition from the category on that c fails, or passed. An
+// empty category stands for a message that names none.
+func (c *candidate) rest(cat string) int {
+	if cat != "" && !slices.Contains(c.v.S.Cats, cat) {
 		return stageCategory
 	}
 	return c.later
@@ -166,10 +188,25 @@ func (s *Statement) names(t Party) bool {
 	return slices.Contains(s.To, t.Desk) || t.Type != rules.TypeRepresentative && slices.Contains(s.To, t.Inst)
 }
 
-// best returns how far the nearest consent comes, and marks all that permit.
-func best(cited []*candidate, subj string, t Party, cat string) (stage int, nearest *candidate) {
+// approach returns the consents that fail nothing before the category, or, if
+// there are none, how far the nearest comes.
+func approach(cited []*candidate, subj string, t Party) (open []*candidate, stage int, nearest *candidate) {
 	for _, c := range cited {
-		n := c.fails(subj, t, cat)
+		n := c.fails(subj, t)
+		if n == stageCategory {
+			open = append(open, c)
+		}
+		if nearest == nil || n > stage {
+			stage, nearest = n, c
+		}
+	}
+	return open, stage, nearest
+}
+
+// best returns how far the nearest consent comes, and marks all that permit.
+func best(open []*candidate, cat string) (stage int, nearest *candidate) {
+	for _, c := range open {
+		n := c.rest(cat)
 		if n == passed {
 			c.used = true
 		}
