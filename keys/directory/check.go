@@ -214,9 +214,10 @@ func checkQuorum(member, text string) error {
 	return nil
 }
 
-var zoneName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$`)
+var zoneName = regexp.MustCompile(`^[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$`)
 
-// checkZone wants the shape of an IANA time zone name.
+// checkZone wants the shape of an IANA time zone name. It starts with a capital, so
+// that no zone is the subject of another kind of statement.
 func checkZone(member, zone string) error {
 	if len(zone) > maxText || !zoneName.MatchString(zone) {
 		return fmt.Errorf("%s: %q is no time zone name", member, clip(zone))

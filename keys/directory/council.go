@@ -215,7 +215,7 @@ func (b *DelegateRevoke) admit(v View) ([]Group, error) {
 		return nil, ruled(ErrConflict, "delegate %s is revoked already", b.Key)
 	}
 	keys := append(slices.Clone(v.charter().council.Keys), v.delegateKeys()...)
-	return []Group{{Role: "delegate or council key", Need: 1, Keys: keys}}, nil
+	return []Group{{Role: "delegate and council keys", Need: 1, Keys: keys}}, nil
 }
 
 func (b *Genesis) enact(c *change) {

@@ -191,7 +191,7 @@ func (b *DeskRota) admit(v View) ([]Group, error) {
 			keys = append(keys, o.Key)
 		}
 	}
-	return []Group{{Role: "officer of " + b.D + " with role head or duty", Need: 1, Keys: keys}}, nil
+	return []Group{{Role: "officers of " + b.D + " with role head or duty", Need: 1, Keys: keys}}, nil
 }
 
 func (b *AuditGrant) admit(v View) ([]Group, error) {

@@ -110,7 +110,7 @@ func (b *DeskEpoch) admit(v View) ([]Group, error) {
 	if err := checks(b.covers(members), b.escrows(v, desk.Inst)); err != nil {
 		return nil, err
 	}
-	return []Group{{Role: "active member of " + b.D, Need: 1, Keys: signingKeys(members)}}, nil
+	return []Group{{Role: "active members of " + b.D, Need: 1, Keys: signingKeys(members)}}, nil
 }
 
 // covers wants one package for each active member and none besides.
@@ -207,7 +207,7 @@ func (v View) checkers(d string, e, ms int64) (Epoch, []Group, error) {
 	others := slices.DeleteFunc(v.activeMembers(desk, ms), func(o Officer) bool {
 		return o.U == epoch.ByOfficer || !epoch.covers(o.KeyID)
 	})
-	return epoch, []Group{{Role: "other member of " + d + " with a package", Need: 1, Keys: signingKeys(others)}}, nil
+	return epoch, []Group{{Role: "other members of " + d + " with a package", Need: 1, Keys: signingKeys(others)}}, nil
 }
 
 func (e Epoch) covers(keyID string) bool {

@@ -197,8 +197,9 @@ func TestLimits(t *testing.T) {
 		{"pack version in one spelling", pack("rs-a@10"), pack("rs-a@01")},
 		{"pack family", pack("rs-a@1"), pack("@1")},
 		{"zone", zone("America/Argentina/Ushuaia", "2026-01-01", "x"), zone("America/Argentina/Ushuaia/x", "2026-01-01", "x")},
-		{"zone, longest", zone(strings.Repeat("a", 64), "2026-01-01", "x"), zone(strings.Repeat("a", 65), "2026-01-01", "x")},
+		{"zone, longest", zone(strings.Repeat("A", 64), "2026-01-01", "x"), zone(strings.Repeat("A", 65), "2026-01-01", "x")},
 		{"zone, shape", zone("UTC", "2026-01-01", "x"), zone("../x", "2026-01-01", "x")},
+		{"zone, no other subject", zone("Policy", "2026-01-01", "x"), zone("policy", "2026-01-01", "x")},
 		{"date", zone("UTC", "2028-02-29", "x"), zone("UTC", "2027-02-29", "x")},
 		{"date since 1970", zone("UTC", "1970-01-01", "x"), zone("UTC", "1969-12-31", "x")},
 		{"date in one spelling", zone("UTC", "2026-01-02", "x"), zone("UTC", "2026-1-2", "x")},
@@ -311,6 +312,7 @@ func TestRecipients(t *testing.T) {
 		"other prefix": "age1px1" + good[7:],
 		"no Bech32":    swap(500, 'b'),
 		"small key":    bech32("age1pq", make([]byte, 1215)),
+		"padding":      bech32Groups("age1pq", append(make([]byte, 1945), 1)),
 		// 1,216 bytes of which the ML-KEM half is out of range
 		"no ML-KEM key": bech32("age1pq", bytes.Repeat([]byte{0xff}, 1216)),
 	}

@@ -174,11 +174,7 @@ func (v View) byRegistrars(i string, need int) ([]Group, error) {
 	keys := slices.DeleteFunc(slices.Clone(inst.Registrars), func(k ed25519.PublicKey) bool {
 		return v.revoked(statement.KeyID(k))
 	})
-	role := "registrars of " + i
-	if need == 1 {
-		role = "registrar of " + i
-	}
-	return []Group{{Role: role, Need: need, Keys: keys}}, nil
+	return []Group{{Role: "registrars of " + i, Need: need, Keys: keys}}, nil
 }
 
 func (v View) revoked(keyID string) bool {

@@ -21,7 +21,7 @@ func TestPendingStatementGathersSignatures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "2 registrars of " + id("i", "A") + " (of 3)"; words != want || needed != 2 {
+	if want := "2 of the 3 registrars of " + id("i", "A"); words != want || needed != 2 {
 		t.Errorf("%q, %d signatures; want %q, 2", words, needed, want)
 	}
 	want := []string{keyID("A/registrar/1"), keyID("A/registrar/2"), keyID("A/registrar/3")}

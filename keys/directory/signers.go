@@ -14,17 +14,12 @@ import (
 // group that holds its key (as in TUF, where a key may stay through a change of
 // root).
 type Group struct {
-	Role string // "registrar of i_…"
+	Role string // "registrars of i_…"
 	Need int
 	Keys []ed25519.PublicKey
 }
 
-func (g Group) String() string {
-	if g.Need == 1 {
-		return "1 " + g.Role
-	}
-	return fmt.Sprintf("%d %s (of %d)", g.Need, g.Role, len(g.Keys))
-}
+func (g Group) String() string { return fmt.Sprintf("%d of the %d %s", g.Need, len(g.Keys), g.Role) }
 
 // describe says in words who must sign.
 func describe(groups []Group) string {

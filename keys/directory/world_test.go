@@ -71,7 +71,6 @@ func recipient(label string) string {
 }
 
 func bech32(prefix string, data []byte) string {
-	const letters = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 	var groups []byte
 	acc, bits := uint(0), 0
 	for _, b := range data {
@@ -84,6 +83,12 @@ func bech32(prefix string, data []byte) string {
 	if bits > 0 {
 		groups = append(groups, byte(acc<<(5-bits)&31))
 	}
+	return bech32Groups(prefix, groups)
+}
+
+// bech32Groups puts prefix and checksum around groups of 5 bits.
+func bech32Groups(prefix string, groups []byte) string {
+	const letters = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 	expanded := []byte{}
 	for _, c := range []byte(prefix) {
 		expanded = append(expanded, c>>5)
