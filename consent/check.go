@@ -137,8 +137,8 @@ func (s *Statement) checkGrantor(pack *rules.Pack) error {
 
 func (s *Statement) checkValidity(pack *rules.Pack) error {
 	moment := s.Moment()
-	if s.Act() == Given && s.NB < moment {
-		return &CheckError{"nb", FaultValidity, "a consent does not reach back before it was given"}
+	if s.Act() == Given && s.NB < dayOf(moment, pack.Location()) {
+		return &CheckError{"nb", FaultValidity, "a consent does not reach back before the day it was given"}
 	}
 	latest, err := latestEnd(pack, s.Age, s.Grantor.Rel, moment)
 	if err != nil {

@@ -338,7 +338,7 @@ func drawNext(rt *rapid.T, r *Record, now int64) *Statement {
 		s.Purposes = part("purposes", []string{"assistance", "legal-aid"})
 		s.Cats = part("cats", []string{"contact", "needs", "health"})
 		s.Onward = part("onward", []string{ngo1.Inst})
-		s.NB = now + rapid.SampledFrom([]int64{0, 0, 1, -1, day}).Draw(rt, "nb")
+		s.NB = now + rapid.SampledFrom([]int64{0, 0, 1, -2 * day, day}).Draw(rt, "nb")
 		s.NA = s.NB + rapid.SampledFrom([]int64{1, day, month, 6 * month}).Draw(rt, "length")
 		if cur := r.Current(); cur != nil && rapid.Bool().Draw(rt, "keep beginning") {
 			s.NB = cur.S.NB

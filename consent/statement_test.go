@@ -285,7 +285,8 @@ func checkCases(t testing.TB) []checkCase {
 			s.Occurred, s.NA = t0-day, end("2027-02-14 00:00:00.000")
 		}, "na", FaultValidity},
 		{"begins with the act", given(), func(s *Statement) { s.Occurred, s.NB = t0-day, t0-day }, "", ""},
-		{"begins before the act", given(), func(s *Statement) { s.NB = t0 - 1 }, "nb", FaultValidity},
+		{"begins with the day", given(), func(s *Statement) { s.NB = end("2026-02-13 00:00:00.000") }, "", ""},
+		{"begins before the day", given(), func(s *Statement) { s.NB = end("2026-02-13 00:00:00.000") - 1 }, "nb", FaultValidity},
 		{"begins later", given(), func(s *Statement) { s.NB = t0 + month }, "", ""},
 		{"a renewal keeps its beginning", given(), func(s *Statement) { s.Ev, s.NB = Renewed.Event(), t0-month }, "", ""},
 		{"unknown purpose", given(), func(s *Statement) { s.Purposes = []string{"research"} }, "purposes", FaultUnknown},

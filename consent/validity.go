@@ -40,6 +40,12 @@ func latestEnd(pack *rules.Pack, age, rel string, from int64) (int64, error) {
 	return min(latest, guardian), nil
 }
 
+// dayOf is the beginning of the day of a time in loc.
+func dayOf(at int64, loc *time.Location) int64 {
+	y, m, d := time.UnixMilli(at).In(loc).Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, loc).UnixMilli()
+}
+
 // after adds a term. Minutes and hours are elapsed time; days and months end at
 // 24:00 in the pack's zone, the first day not counted, and a month without that
 // day ends with its last.

@@ -95,7 +95,8 @@ def check(pack, s):
         if rule.get("agreement") and o != "agrees" or rule.get("opinion") and o == "not-asked" or o == "disagrees":
             return "opinion", "opinion"
     moment = s.get("occurred", s["at"])
-    if a == "given" and s["nb"] < moment:
+    morning = datetime.fromtimestamp(moment // 1000, ZoneInfo(pack["zone"])).replace(hour=0, minute=0, second=0)
+    if a == "given" and s["nb"] < int(morning.timestamp()) * 1000:
         return "nb", "validity"
     terms = [c["longest"]] + ([c["guardian_longest"]] if rule.get("guardian") else [])
     if any(s["na"] > add(pack, moment, t) for t in terms):
