@@ -1,0 +1,132 @@
+// Package server runs one exchange server: the sequencer, the signer of
+// checkpoints, the bookkeeper and the listener, each until the context ends.
+//
+// The bookkeeper writes reminders and overdue leaves; without it no answer
+// about what is owed changes. The signer signs only what extends its last
+// checkpoint and otherwise stops the whole server, loudly.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/odziv/odziv/internal/exchange"
+	"github.com/odziv/odziv/ledger"
+)
+
+// Config is what a server is made of. All but Bookkeep and Sweep are required.
+type Config struct {
+	Exchange  *exchange.Exchange
+	Signers   map[ledger.Log]ledger.Signer
+	Anchor    ledger.Anchor
+	Handler   http.Handler
+	Listener  net.Listener
+	Log       *slog.Logger
+	SignEvery time.Duration // 1 s in production
+	Bookkeep  time.Duration // 0: never; no answer depends on it
+	Sweep     time.Duration // 0: never
+}
+
+// shutdownWithin is how long requests at work may take to end.
+const shutdownWithin = 20 * time.Second
+
+// Run serves until ctx ends or a part of it fails, and returns when every part
+// has stopped. The first failure is the one returned.
+func Run(ctx context.Context, cfg Config) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	sequencer, endSequencer := context.WithCancel(context.WithoutCancel(ctx))
+	defer endSequencer()
+
+	var parts sync.WaitGroup
+	start := func(name string, run func(context.Context) error) {
+		parts.Go(func() {
+			if err := run(ctx); err != nil && ctx.Err() == nil {
+				cfg.Log.Error("stopping", "part", name, "error", err)
+				stop(fmt.Errorf("%s: %w", name, err))
+			}
+		})
+	}
+	for log, signer := range cfg.Signers {
+		p := ledger.NewPublisher(cfg.Exchange.Store, log, signer, cfg.Anchor)
+		start("signer "+log.String(), cfg.publishing(p))
+	}
+	start("bookkeeper", cfg.every(cfg.Bookkeep, func(ctx context.Context) error {
+		_, err := cfg.Exchange.Bookkeep(ctx)
+		return err
+	}))
+	start("sweeper", cfg.every(cfg.Sweep, cfg.Exchange.Sweep))
+	start("listener", cfg.serve)
+
+	ended := make(chan error, 1)
+	go func() { ended <- cfg.Exchange.Run(sequencer) }()
+	<-ctx.Done()
+	parts.Wait() // requests end before the sequencer that answers them
+	endSequencer()
+	err := <-ended
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return err
+}
+
+// publishing is the signer's loop. A failure of the store is tried again; a
+// rollback ends the server.
+func (cfg *Config) publishing(p *ledger.Publisher) func(context.Context) error {
+	return cfg.every(cfg.SignEvery, func(ctx context.Context) error {
+		_, _, err := p.Step(ctx, cfg.Exchange.Clock.Now())
+		if errors.Is(err, ledger.ErrRollback) || errors.Is(err, ledger.ErrAnchorEmpty) || errors.Is(err, ledger.ErrTreeMismatch) {
+			return err
+		}
+		if err != nil && ctx.Err() == nil {
+			cfg.Log.Warn("no checkpoint this time", "error", err)
+		}
+		return nil
+	})
+}
+
+// every runs f now and then after each period, until ctx ends or f fails.
+func (cfg *Config) every(period time.Duration, f func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if period == 0 {
+			return nil
+		}
+		for {
+			if err := f(ctx); err != nil {
+				return err
+			}
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(period):
+			}
+		}
+	}
+}
+
+// serve answers requests until ctx ends, then lets those at work finish.
+func (cfg *Config) serve(ctx context.Context) error {
+	s := &http.Server{
+		Handler:           cfg.Handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- s.Serve(cfg.Listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	end, stop := context.WithTimeout(context.WithoutCancel(ctx), shutdownWithin)
+	defer stop()
+	return s.Shutdown(end)
+}
