@@ -20,13 +20,7 @@ func TestHostileSender(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	phrase, err := age.NewScryptRecipient("a phrase")
-	if err != nil {
-		t.Fatal(err)
-	}
-	phrase.SetWorkFactor(4)
-	extra := newIdentity()
-	type rs = []age.Recipient
+	phrase, extra := phraseOf(), newIdentity()
 	for name, tt := range map[string]struct {
 		code string
 		f    forgery
@@ -49,6 +43,7 @@ func TestHostileSender(t *testing.T) {
 		"stanza with two arguments": {messaging.FailStanzas, forgery{recipients: bend(func(s *age.Stanza) { s.Args = append(s.Args, "x") })}},
 		"short encapsulation":       {messaging.FailStanzas, forgery{recipients: bend(func(s *age.Stanza) { s.Args[0] = s.Args[0][4:] })}},
 		"not base64":                {messaging.FailStanzas, forgery{recipients: bend(func(s *age.Stanza) { s.Args[0] = "*" + s.Args[0][1:] })}},
+		"no point on the curve":     {messaging.FailStanzas, forgery{recipients: func(r rs) rs { return rs{bent{r[1], zeroShare}, loose{r[0]}} }}},
 		"short wrapped key":         {messaging.FailStanzas, forgery{recipients: bend(func(s *age.Stanza) { s.Body = s.Body[1:] })}},
 		"garbage stanza for desk B": {messaging.FailKey, forgery{recipients: func(r rs) rs { return rs{extra.Recipient(), r[1]} }}},
 		"two texts":                 {messaging.FailHeader, forgery{recipients: func(r rs) rs { return rs{otherKey{identB.Recipient()}, r[1]} }}},
@@ -120,6 +115,10 @@ func bend(change func(*age.Stanza)) func([]age.Recipient) []age.Recipient {
 		return []age.Recipient{loose{r[0]}, bent{r[1], change}}
 	}
 }
+
+// zeroShare is a well-formed encapsulation that no key can accept: its X25519
+// half has low order.
+func zeroShare(s *age.Stanza) { s.Args[0] = strings.Repeat("A", len(s.Args[0])) }
 
 func replace(old, new string) func([]byte) []byte {
 	return func(p []byte) []byte { return bytes.Replace(p, []byte(old), []byte(new), 1) }

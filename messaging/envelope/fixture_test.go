@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"os"
 	"testing"
 
 	"filippo.io/age"
@@ -26,12 +27,30 @@ func id(prefix string, letter byte) string {
 	return statement.FormatID(prefix, bytes.Repeat([]byte{letter}, 16))
 }
 
-// keys are generated once: making them is not what is tested.
+// The epoch keys of desks A, B and C are those of testdata/keys.txt.
 var (
-	identA, identB, identC = newIdentity(), newIdentity(), newIdentity()
+	vectorKeys             = readKeys("testdata/keys.txt")
+	identA, identB, identC = vectorKeys[0], vectorKeys[1], vectorKeys[2]
 	signerA                = statement.NewSigningKey(bytes.Repeat([]byte{'A'}, 32))
 	signerB                = statement.NewSigningKey(bytes.Repeat([]byte{'B'}, 32))
 )
+
+func readKeys(name string) []*age.HybridIdentity {
+	f, err := os.Open(name)
+	if err != nil {
+		panic(err)
+	}
+	defer f.Close()
+	ids, err := age.ParseIdentities(f)
+	if err != nil {
+		panic(err)
+	}
+	keys := make([]*age.HybridIdentity, len(ids))
+	for i, id := range ids {
+		keys[i] = id.(*age.HybridIdentity)
+	}
+	return keys
+}
 
 func newIdentity() *age.HybridIdentity {
 	i, err := age.GenerateHybridIdentity()

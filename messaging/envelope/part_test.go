@@ -73,7 +73,7 @@ func TestOpenPartRefuses(t *testing.T) {
 		"signed other content":     {messaging.FailAttachment, true, l.parts[1]},
 		"to another message":       {messaging.FailKey, true, seal(t, draft(), content).parts[0]},
 		"a second recipient":       {messaging.FailStanzas, true, encrypt(t, padded, mk, identC.Recipient())},
-		"a classical recipient":    {messaging.FailStanzas, true, encrypt(t, padded, classicalRecipient(t))},
+		"a classical recipient":    {messaging.FailStanzas, true, encrypt(t, padded, classicalOf())},
 		"not padded":               {messaging.FailAttachment, true, encrypt(t, content, mk)},
 		"padded too far":           {messaging.FailAttachment, true, encrypt(t, append(bytes.Clone(padded), 0), mk)},
 		"padded with more content": {messaging.FailPayload, true, encrypt(t, flip(padded, len(padded)-1), mk)},
@@ -94,14 +94,6 @@ func TestOpenPartRefuses(t *testing.T) {
 			discreet(t, err)
 		})
 	}
-}
-
-func classicalRecipient(t *testing.T) age.Recipient {
-	i, err := age.GenerateX25519Identity()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return i.Recipient()
 }
 
 func TestOpenPartNumber(t *testing.T) {
