@@ -11,7 +11,7 @@ import (
 // Party implements exchange.View.
 func (v *view) Party(ctx context.Context, cases []string, inst string) (bool, error) {
 	list, args, err := in(2, cases)
-	if err != nil || len(cases) == 0 {
+	if err != nil {
 		return false, err
 	}
 	var one int
@@ -22,7 +22,7 @@ func (v *view) Party(ctx context.Context, cases []string, inst string) (bool, er
 // Parties implements exchange.View.
 func (v *view) Parties(ctx context.Context, cases []string) (parties []exchange.PartyRow, err error) {
 	list, args, err := in(1, cases)
-	if err != nil || len(cases) == 0 {
+	if err != nil {
 		return nil, err
 	}
 	query := "SELECT DISTINCT desk, inst FROM party WHERE case_ IN " + list + " ORDER BY desk, inst"
@@ -78,7 +78,7 @@ func (t *tx) Link(ctx context.Context, cases []string) error {
 // Scope implements exchange.View.
 func (v *view) Scope(ctx context.Context, cases []string, before int64) ([]int64, error) {
 	list, args, err := in(2, cases)
-	if err != nil || len(cases) == 0 {
+	if err != nil {
 		return nil, err
 	}
 	query := "SELECT DISTINCT idx FROM scope WHERE idx < $1 AND case_ IN " + list + " ORDER BY idx"

@@ -31,10 +31,12 @@ func settingsFor(role role, busy time.Duration) settings {
 	}
 	return append(s,
 		"PRAGMA journal_mode = WAL",
-		"PRAGMA synchronous = FULL", // an answer follows the fsync of the log
-		"PRAGMA fullfsync = ON",     // macOS: through the drive's cache too
-		"PRAGMA secure_delete = ON", // what is erased is overwritten
-		"PRAGMA wal_autocheckpoint = 1000",
+		"PRAGMA synchronous = FULL",  // an answer follows the fsync of the log
+		"PRAGMA fullfsync = ON",      // macOS: through the drive's cache too
+		"PRAGMA secure_delete = ON",  // what is erased is overwritten
+		"PRAGMA temp_store = MEMORY", // what a savepoint would undo
+		"PRAGMA cache_size = -16384", // KiB: a group fits without spilling into the log twice
+		"PRAGMA wal_autocheckpoint = 4000",
 		"PRAGMA journal_size_limit = 67108864",
 	)
 }

@@ -87,7 +87,7 @@ func (v *view) Recipients(ctx context.Context, msg string) (list []exchange.Reci
 // Filed implements exchange.View.
 func (v *view) Filed(ctx context.Context, cases []string, kind string) ([]string, error) {
 	list, args, err := in(2, cases)
-	if err != nil || len(cases) == 0 {
+	if err != nil {
 		return nil, err
 	}
 	query := "SELECT desk FROM msg WHERE kind = $1 AND case_ IN " + list + " GROUP BY desk ORDER BY min(idx)"
@@ -97,7 +97,7 @@ func (v *view) Filed(ctx context.Context, cases []string, kind string) ([]string
 // Sent implements exchange.View.
 func (v *view) Sent(ctx context.Context, cases []string, kind string) ([]exchange.MessageRow, error) {
 	list, args, err := in(2, cases)
-	if err != nil || len(cases) == 0 {
+	if err != nil {
 		return nil, err
 	}
 	query := messageColumns + "WHERE kind = $1 AND case_ IN " + list + " ORDER BY idx"

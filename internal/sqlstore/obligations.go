@@ -45,7 +45,7 @@ func (v *view) Opened(ctx context.Context, obj, rule string) ([]obligation.Oblig
 // Live implements exchange.View.
 func (v *view) Live(ctx context.Context, cases []string) ([]obligation.Obligation, error) {
 	list, args, err := in(1, cases)
-	if err != nil || len(cases) == 0 {
+	if err != nil {
 		return nil, err
 	}
 	query := "SELECT body FROM obligation WHERE live = 1 AND case_ IN " + list + " ORDER BY trigger_, o"
@@ -55,7 +55,7 @@ func (v *view) Live(ctx context.Context, cases []string) ([]obligation.Obligatio
 // Twin implements exchange.View.
 func (v *view) Twin(ctx context.Context, cases []string, rule, obligor, obligee, kind string, occurred int64) (bool, error) {
 	list, args, err := in(6, cases)
-	if err != nil || len(cases) == 0 {
+	if err != nil {
 		return false, err
 	}
 	var one int

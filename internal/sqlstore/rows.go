@@ -54,10 +54,14 @@ func readList[T any](text string, list *[]T) error {
 const maxCases = 4096
 
 // in returns "($first,$first+1,…)" for the values, and the values repeated up
-// to a power of two, so that few texts serve all lengths.
+// to a power of two, so that few texts serve all lengths. Of no values nothing
+// is a member.
 func in(first int, values []string) (string, []any, error) {
 	if len(values) > maxCases {
 		return "", nil, fmt.Errorf("sqlstore: %d values asked at once, at most %d", len(values), maxCases)
+	}
+	if len(values) == 0 {
+		return "(NULL)", nil, nil
 	}
 	n := 1
 	for n < len(values) {
