@@ -95,6 +95,9 @@ func (d *DSSE) Verify(keys ...ed25519.PublicKey) error {
 	}
 	byID := make(map[string]ed25519.PublicKey, len(keys))
 	for _, k := range keys {
+		if len(k) != ed25519.PublicKeySize {
+			return fmt.Errorf("statement: a key of %d bytes: %w", len(k), ErrSignature)
+		}
 		byID[KeyID(k)] = k
 	}
 	if len(byID) != len(keys) {
