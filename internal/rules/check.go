@@ -13,6 +13,9 @@ import (
 // check returns everything that is wrong with a decoded pack.
 func check(p *Pack, lines map[string]int) []Problem {
 	c := &checker{p: p, lines: lines, labels: map[string]string{}}
+	if c.bounds(); len(c.found) > 0 {
+		return c.found
+	}
 	c.collect()
 	c.pack()
 	c.calendar()
@@ -99,6 +102,27 @@ func (c *checker) collect() {
 	}
 }
 
+// bounds refuses lists that no agreement of institutions is long enough for,
+// before anything is compared with everything.
+func (c *checker) bounds() {
+	p := c.p
+	for _, l := range []struct {
+		path  string
+		n, at int
+	}{
+		{"type", len(p.Types), 64}, {"kind", len(p.Kinds), 256}, {"rule", len(p.Rules), 256}, {"matrix", len(p.Matrix), 1024},
+		{"function", len(p.Functions), 256}, {"category", len(p.Categories), 256}, {"purpose", len(p.Purposes), 256},
+		{"basis", len(p.Bases), 64}, {"value", len(p.Values), 256}, {"reason", len(p.Reasons), 256}, {"clock", len(p.Clocks), 256},
+		{"chain", len(p.Chains), 64}, {"warning", len(p.Warnings), 256}, {"letter", len(p.Letters), 64},
+		{"calendar.holiday", len(p.Calendar.Holidays), 256},
+		{"consent.grantor", len(p.Consent.Grantors), 256}, {"consent.recorder", len(p.Consent.Recorders), 256},
+	} {
+		if l.n > l.at {
+			c.bad(l.path, "%d of them, at most %d; split the domain into two packs", l.n, l.at)
+		}
+	}
+}
+
 func (c *checker) label(list string, i int, code string) {
 	if statement.IsCode(code) {
 		c.labels[at(list, i)] = list + "[" + code + "]"
@@ -124,7 +148,7 @@ func (c *checker) pack() {
 	}
 	c.text("title", p.Title)
 	c.source("source", p.Source)
-	c.term("longest_hold", p.LongestHold, false)
+	c.plainTerm("longest_hold", p.LongestHold)
 }
 
 func (c *checker) code(path, code string) {
@@ -226,4 +250,12 @@ func (c *checker) term(path string, t Term, zero bool) {
 		c.bad(path+".amount", "%d is not an amount of time; write 1 or more", t.Amount)
 	}
 	c.source(path+".source", t.Source)
+}
+
+// plainTerm is a term that runs without the calendar of working days.
+func (c *checker) plainTerm(path string, t Term) {
+	c.term(path, t, false)
+	if t.Unit == UnitWorkingDays {
+		c.bad(path+".unit", "runs day and night, not in working days; write min, h, cd or mo")
+	}
 }

@@ -8,11 +8,11 @@ import (
 func (c *checker) consent() {
 	s := &c.p.Consent
 	c.source("consent.source", s.Source)
-	c.term("consent.default", s.Default, false)
-	c.term("consent.longest", s.Longest, false)
-	c.term("consent.guardian_longest", s.Guardian, false)
-	c.term("consent.reask", s.Reask, false)
-	c.term("consent.review", s.Review, false)
+	c.plainTerm("consent.default", s.Default)
+	c.plainTerm("consent.longest", s.Longest)
+	c.plainTerm("consent.guardian_longest", s.Guardian)
+	c.plainTerm("consent.reask", s.Reask)
+	c.plainTerm("consent.review", s.Review)
 	c.within("consent.default", s.Default, s.Longest)
 	c.within("consent.guardian_longest", s.Guardian, s.Longest)
 	for _, l := range c.p.namedLists() {

@@ -3,6 +3,7 @@ package rules
 import (
 	"bytes"
 	"fmt"
+	"reflect"
 	"regexp"
 	"sort"
 	"strings"
@@ -15,8 +16,9 @@ import (
 var plainKey = regexp.MustCompile(`^[a-z0-9_-]{1,40}$`)
 
 // locate maps every path of the file, such as "rule[3].due[0].unit", to its
-// line, and reports keys that are not spelt plainly. It is lenient otherwise:
-// what is not TOML the decoder refuses with a better message.
+// line, and reports keys that are not spelt plainly or are no member of a pack.
+// It is lenient otherwise: what is not TOML the decoder refuses with a better
+// message.
 func locate(data []byte) (map[string]int, []Problem) {
 	l := &locator{lines: map[string]int{}, arrays: map[string]int{}}
 	for i, b := range data {
@@ -54,13 +56,13 @@ func (l *locator) table(e *unstable.Node) string {
 	path, line := "", 0
 	for it := e.Key(); it.Next(); {
 		var key string
-		key, line = l.key(it.Node(), path)
-		path = join(path, key)
+		key, line = l.key(it.Node())
+		path = l.member(path, key, line)
 		if it.IsLast() && e.Kind == unstable.ArrayTable {
 			l.arrays[path]++
 		}
 		if n := l.arrays[path]; n > 0 {
-			path = fmt.Sprintf("%s[%d]", path, n-1)
+			path = at(path, n-1)
 		}
 	}
 	l.set(path, line)
@@ -71,8 +73,8 @@ func (l *locator) keyValue(prefix string, e *unstable.Node) {
 	path, line := prefix, 0
 	for it := e.Key(); it.Next(); {
 		var key string
-		key, line = l.key(it.Node(), path)
-		path = join(path, key)
+		key, line = l.key(it.Node())
+		path = l.member(path, key, line)
 	}
 	l.set(path, line)
 	l.value(path, e.Value())
@@ -84,7 +86,11 @@ func (l *locator) value(path string, v *unstable.Node) {
 	case unstable.Array:
 		n := 0
 		for it := v.Children(); it.Next(); n++ {
-			l.value(fmt.Sprintf("%s[%d]", path, n), it.Node())
+			element := path
+			if len(path) <= maxPath {
+				element = at(path, n)
+			}
+			l.value(element, it.Node())
 		}
 	case unstable.InlineTable:
 		for it := v.Children(); it.Next(); {
@@ -93,28 +99,45 @@ func (l *locator) value(path string, v *unstable.Node) {
 	}
 }
 
-func (l *locator) key(n *unstable.Node, prefix string) (key string, line int) {
-	key = string(n.Data)
-	line = 1 + sort.SearchInts(l.breaks, int(n.Raw.Offset))
-	if !plainKey.MatchString(key) {
-		l.bad = append(l.bad, Problem{Line: line, Path: prefix,
-			Text: fmt.Sprintf("key %q is not spelt in lower-case letters, digits, '_' and '-'; write it as in FORMAT.md", clip(key))})
-	}
-	return key, line
+func (l *locator) key(n *unstable.Node) (key string, line int) {
+	return string(n.Data), 1 + sort.SearchInts(l.breaks, int(n.Raw.Offset))
 }
 
-// set keeps the first line of a path. Long paths belong to no pack.
+// member extends a path by a key, and reports the key that leads out of the
+// format; what lies beyond it is not looked at.
+func (l *locator) member(path, key string, line int) string {
+	within, next := schemaPath(path), join(path, key)
+	switch free := members[within+".*"]; {
+	case within != "" && !members[within]: // reported already
+	case !plainKey.MatchString(key):
+		l.bad = append(l.bad, Problem{Line: line, Path: path,
+			Text: fmt.Sprintf("key %q is not spelt in lower-case letters, digits, '_' and '-'; write it as in FORMAT.md", clip(key))})
+	case !free && !members[schemaPath(next)]:
+		l.bad = append(l.bad, Problem{Line: line, Path: next,
+			Text: "no such member in a pack; remove it, or see FORMAT.md for how it is spelt"})
+	}
+	return next
+}
+
+// set keeps the first line of a path.
 func (l *locator) set(path string, line int) {
-	if _, ok := l.lines[path]; !ok && len(path) < 200 {
+	if _, ok := l.lines[path]; !ok {
 		l.lines[path] = line
 	}
 }
 
+// maxPath ends paths that belong to no pack: a key of a hundred thousand dots
+// must not cost their square.
+const maxPath = 200
+
 func join(path, key string) string {
 	if path == "" {
-		return key
+		return clip(key)
 	}
-	return path + "." + key
+	if len(path) > maxPath {
+		return path
+	}
+	return path + "." + clip(key)
 }
 
 // lineOf finds the line of path, or of the nearest path around it.
@@ -134,4 +157,43 @@ func clip(s string) string {
 		return strings.ToValidUTF8(s[:60], "") + "…"
 	}
 	return s
+}
+
+var element = regexp.MustCompile(`\[[0-9]+\]`)
+
+// schemaPath is a path without the numbers of elements: "rule.due.unit".
+func schemaPath(path string) string { return element.ReplaceAllString(path, "") }
+
+// members holds the path of every member of the format, and "path.*" for every
+// table whose keys the pack chooses. The decoder knows them too, but finds the
+// line of each unknown one from the start of the file, and stops counting
+// elements.
+var members = func() map[string]bool {
+	into := map[string]bool{}
+	addMembers(into, "", reflect.TypeFor[Pack]())
+	return into
+}()
+
+func addMembers(into map[string]bool, prefix string, t reflect.Type) {
+	for t.Kind() == reflect.Slice || t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Kind() == reflect.Map {
+		into[prefix+".*"] = true
+	}
+	if t.Kind() != reflect.Struct {
+		return
+	}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("toml"), ",")
+		switch {
+		case f.Anonymous:
+			addMembers(into, prefix, f.Type)
+		case f.IsExported() && name != "-":
+			path := join(prefix, name)
+			into[path] = true
+			addMembers(into, path, f.Type)
+		}
+	}
 }

@@ -26,13 +26,13 @@ func Parse(name string, data []byte) (*Pack, error) {
 			"%d bytes, at most %d; split the domain into two packs", len(data), MaxSize)}}}
 	}
 	lines, keys := locate(data)
+	if len(keys) > 0 {
+		return nil, &Invalid{Name: name, Problems: keys}
+	}
 	p := new(Pack)
 	dec := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields()
 	if err := dec.Decode(p); err != nil {
 		return nil, &Invalid{Name: name, Problems: decodeProblems(err)}
-	}
-	if len(keys) > 0 {
-		return nil, &Invalid{Name: name, Problems: keys}
 	}
 	if found := check(p, lines); len(found) > 0 {
 		return nil, &Invalid{Name: name, Problems: found}

@@ -35,6 +35,7 @@ var phrases = map[string]Text{
 	"declared":               {"; and the sender's program finds in the sealed text: %s", "; и програм пошиљаоца у шифрованом тексту утврди: %s"},
 	"is-one-of":              {"%s is one of: %s", "%s је једно од: %s"},
 	"opening":                {"opening the message", "отварањем поруке"},
+	"or":                     {" or ", " или "},
 	"submitted":              {"%s, once accepted", "%s, по пријему у систем"},
 	"handed-over":            {"%s, accepted in time and handed over", "%s, примљено у року и уручено"},
 	"interim-max":            {"%s, at most %d", "%s, највише %d"},

@@ -132,14 +132,15 @@ func (pr *printer) deadline(d Deadline) string {
 }
 
 func (pr *printer) fulfilment(r *Rule) string {
-	kinds := pr.nameList("kind", r.Fulfilled)
-	switch r.FulfilOn {
-	case OnOpened:
-		if kinds == "" {
-			return pr.s("opening")
-		}
-		return pr.s("opening") + ", " + kinds
-	case OnHandedOver:
+	names := make([]string, len(r.Fulfilled))
+	for i, k := range r.Fulfilled {
+		names[i] = pr.name("kind", k)
+	}
+	if r.FulfilOn == OnOpened {
+		return strings.Join(append([]string{pr.s("opening")}, names...), pr.s("or"))
+	}
+	kinds := strings.Join(names, pr.s("or"))
+	if r.FulfilOn == OnHandedOver {
 		return pr.s("handed-over", kinds)
 	}
 	return pr.s("submitted", kinds)

@@ -51,17 +51,6 @@ func (e *Invalid) Error() string {
 
 // decodeProblems explains what the TOML decoder refused.
 func decodeProblems(err error) []Problem {
-	var strict *toml.StrictMissingError
-	if errors.As(err, &strict) {
-		var out []Problem
-		for i := range strict.Errors {
-			e := &strict.Errors[i]
-			line, _ := e.Position()
-			out = append(out, Problem{Line: line, Path: strings.Join(e.Key(), "."),
-				Text: "no such member in a pack; remove it, or see FORMAT.md for how it is spelt"})
-		}
-		return out
-	}
 	var syntax *toml.DecodeError
 	if errors.As(err, &syntax) {
 		line, _ := syntax.Position()
