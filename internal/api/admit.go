@@ -1,0 +1,96 @@
+package api
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/odziv/odziv/internal/api/request"
+	"github.com/odziv/odziv/internal/exchange"
+)
+
+// handler lets a request in, in this order: query, signature, bound of the
+// body, a place among those being received. Nothing of the body is read before.
+func (s *server) handler(r route) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		c.Set(routeKey, r.path)
+		if s.opts.OnlyForTest != nil {
+			s.opts.OnlyForTest()
+		}
+		in := &call{server: s, route: &r, echo: c}
+		var err error
+		if !r.open {
+			if in.caller, err = s.authenticate(c.Request()); err != nil {
+				return err
+			}
+		}
+		if in.query, err = readQuery(c.Request().URL.RawQuery, r.query); err != nil {
+			return err
+		}
+		ctx, cancel := s.bound(c, &r)
+		defer cancel()
+		in.ctx = ctx
+		if err := s.admitBody(ctx, c, &r); err != nil {
+			return err
+		}
+		defer s.release(&r)
+		return r.handle(in)
+	}
+}
+
+// authenticate verifies the signature of a request. From then on its body ends
+// with io.EOF only if it is the one that was signed.
+func (s *server) authenticate(r *http.Request) (exchange.Caller, error) {
+	v, err := request.Verify(r, s.opts.Authority, s.x.Clock.Now(), s.x.Key)
+	if err != nil {
+		return exchange.Caller{}, err
+	}
+	return exchange.Caller{Key: v.KeyID, Nonce: v.Nonce}, nil
+}
+
+// bound limits the time to receive the body and to answer.
+func (s *server) bound(c echo.Context, r *route) (context.Context, context.CancelFunc) {
+	receive := s.opts.BodyTime
+	if r.chunk {
+		receive = s.opts.ChunkTime
+	}
+	now := time.Now()
+	out := http.NewResponseController(c.Response().Writer)
+	// A writer that knows no deadlines is a test's; the server's own bounds hold.
+	_ = out.SetReadDeadline(now.Add(receive))
+	_ = out.SetWriteDeadline(now.Add(receive + 2*s.opts.AnswerTime))
+	return context.WithTimeout(c.Request().Context(), receive+s.opts.AnswerTime)
+}
+
+// admitBody refuses a body that says it is too large at once, and bounds what
+// any other can bring. A chunk waits for its place with nothing read, so that
+// the sender is held back and not the memory filled.
+func (s *server) admitBody(ctx context.Context, c echo.Context, r *route) error {
+	req := c.Request()
+	if req.ContentLength > r.limit {
+		c.Response().Header().Set("Connection", "close") // instead of reading it to the end
+		return &http.MaxBytesError{Limit: r.limit}
+	}
+	req.Body = http.MaxBytesReader(c.Response().Writer, req.Body, r.limit)
+	if r.limit == 0 {
+		_, err := io.Copy(io.Discard, req.Body) // to io.EOF, where its digest is known to hold
+		return err
+	}
+	if r.chunk {
+		select {
+		case s.slots <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (s *server) release(r *route) {
+	if r.chunk {
+		<-s.slots
+	}
+}

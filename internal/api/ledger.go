@@ -1,0 +1,103 @@
+package api
+
+import (
+	_ "embed"
+	"strings"
+
+	"github.com/odziv/odziv/internal/api/wire"
+	"github.com/odziv/odziv/internal/exchange"
+	"github.com/odziv/odziv/ledger"
+)
+
+// log is the tree the path begins with.
+func (c *call) log() ledger.Log {
+	if strings.HasPrefix(c.route.path, "/"+string(wire.Dir)+"/") {
+		return ledger.Dir
+	}
+	return ledger.Ev
+}
+
+func getCheckpoint(c *call) error {
+	note, err := c.x.Checkpoint(c.ctx, c.log())
+	if err != nil {
+		return err
+	}
+	return c.blob(wire.Text, note)
+}
+
+// getProof answers with the same bytes for ever, which a cache may keep.
+func getProof(c *call) error {
+	idx, err := c.number("idx", 0, maxNumber)
+	if err != nil {
+		return err
+	}
+	proof, err := c.x.Proof(c.ctx, c.log(), idx)
+	if err != nil {
+		return err
+	}
+	c.echo.Response().Header().Set("Cache-Control", "private, max-age=31536000, immutable")
+	return c.blob(wire.Text, proof)
+}
+
+func getConsistency(c *call) error {
+	if !c.query.Has("from") || !c.query.Has("to") {
+		return malformed("from or to is absent from the query")
+	}
+	from, err := c.queryNumber("from", 0, maxNumber, 0)
+	if err != nil {
+		return err
+	}
+	to, err := c.queryNumber("to", 0, maxNumber, 0)
+	if err != nil {
+		return err
+	}
+	hashes, err := c.x.Consistency(c.ctx, c.log(), from, to)
+	if err != nil {
+		return err
+	}
+	answer := wire.Consistency{Proof: make([][]byte, 0, len(hashes)), V: wire.V}
+	for _, h := range hashes {
+		answer.Proof = append(answer.Proof, h[:])
+	}
+	return c.json(answer)
+}
+
+func getEntries(c *call) error {
+	from, err := c.queryNumber("from", 0, maxNumber, 0)
+	if err != nil {
+		return err
+	}
+	limit, err := c.limit()
+	if err != nil {
+		return err
+	}
+	leaves, err := c.x.DirectoryEntries(c.ctx, from, limit)
+	if err != nil {
+		return err
+	}
+	if leaves == nil {
+		leaves = [][]byte{}
+	}
+	return c.json(wire.Entries{Entries: leaves, V: wire.V})
+}
+
+func getStatus(c *call) error {
+	s := c.x.Status()
+	return c.json(wire.Status{Demo: s.Demo, Genesis: s.Genesis, Host: s.Host, Now: s.Now, Quorum: s.Quorum, V: wire.V})
+}
+
+//go:embed openapi.json
+var openAPI []byte
+
+func getOpenAPI(c *call) error { return c.blob(wire.JSON, openAPI) }
+
+// getHealth says whether the store answers.
+func getHealth(c *call) error {
+	if err := c.x.Store.Read(c.ctx, func(v exchange.View) error {
+		_, err := v.Head(c.ctx, ledger.Dir)
+		return err
+	}); err != nil {
+		return &exchange.Refusal{Class: exchange.Unavailable, Code: "store", Detail: "the store does not answer"}
+	}
+	return c.blob(wire.Text, []byte("ok\n"))
+}
