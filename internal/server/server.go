@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/odziv/odziv/internal/api"
 	"github.com/odziv/odziv/internal/exchange"
 	"github.com/odziv/odziv/ledger"
 )
@@ -25,16 +26,13 @@ type Config struct {
 	Exchange  *exchange.Exchange
 	Signers   map[ledger.Log]ledger.Signer
 	Anchor    ledger.Anchor
-	Handler   http.Handler
-	Listener  net.Listener
+	HTTP      *http.Server // of api.Server
+	Listener  net.Listener // of api.Listen
 	Log       *slog.Logger
 	SignEvery time.Duration // 1 s in production
 	Bookkeep  time.Duration // 0: never; no answer depends on it
 	Sweep     time.Duration // 0: never
 }
-
-// shutdownWithin is how long requests at work may take to end.
-const shutdownWithin = 20 * time.Second
 
 // Run serves until ctx ends or a part of it fails, and returns when every part
 // has stopped. The first failure is the one returned.
@@ -62,7 +60,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}))
 	start("sweeper", cfg.every(cfg.Sweep, cfg.Exchange.Sweep))
-	start("listener", cfg.serve)
+	start("listener", func(ctx context.Context) error { return api.Serve(ctx, cfg.HTTP, cfg.Listener) })
 
 	ended := make(chan error, 1)
 	go func() { ended <- cfg.Exchange.Run(sequencer) }()
@@ -108,25 +106,4 @@ func (cfg *Config) every(period time.Duration, f func(context.Context) error) fu
 			}
 		}
 	}
-}
-
-// serve answers requests until ctx ends, then lets those at work finish.
-func (cfg *Config) serve(ctx context.Context) error {
-	s := &http.Server{
-		Handler:           cfg.Handler,
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn),
-	}
-	failed := make(chan error, 1)
-	go func() { failed <- s.Serve(cfg.Listener) }()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-	}
-	end, stop := context.WithTimeout(context.WithoutCancel(ctx), shutdownWithin)
-	defer stop()
-	return s.Shutdown(end)
 }

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/odziv/odziv/internal/cli"
+	"github.com/odziv/odziv/internal/server"
+	"github.com/odziv/odziv/internal/statement"
+	"github.com/odziv/odziv/keys/directory"
+	"github.com/odziv/odziv/ledger"
+)
+
+func initCommand() *cobra.Command {
+	var host, authority, db, genesis string
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "make a server's folder and keys, then begin its ledger",
+		Long: `init has two steps, since the council signs a genesis that names the ledger's keys.
+
+First, with --host: makes the folder, the two keys that sign checkpoints, the
+key of the shred layer and the anchor, and prints the verifier keys.
+Then, with --genesis FILE: creates the database and makes the council's signed
+genesis its first entry. Neither step touches what is there already.`,
+		Example: `  odzivd init --dir /var/lib/odziv --host exchange.example.rs
+  odzivd init --dir /var/lib/odziv --genesis genesis.json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			dir, _ := cmd.Flags().GetString("dir")
+			switch {
+			case (host == "") == (genesis == ""):
+				return cli.UsageError("give --host for the first step or --genesis for the second")
+			case host != "":
+				return makeHome(cmd, dir, server.Settings{Host: host, Authority: orElse(authority, host), DB: db})
+			}
+			return begin(cmd, dir, genesis)
+		},
+	}
+	cmd.Flags().StringVar(&host, "host", "", "the exchange's name, part of every checkpoint for ever")
+	cmd.Flags().StringVar(&authority, "authority", "", "host:port that clients call (default: the host)")
+	cmd.Flags().StringVar(&db, "db", "sqlite:ledger.db", "where the database lies: sqlite:PATH")
+	cmd.Flags().StringVar(&genesis, "genesis", "", "the council's signed genesis (canonical JSON)")
+	return cmd
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// keysMade is the answer of the first step.
+type keysMade struct {
+	Dir string `json:"dir"`
+	Ev  string `json:"ev"`
+}
+
+func makeHome(cmd *cobra.Command, dir string, s server.Settings) error {
+	home, err := server.InitHome(dir, s)
+	if err != nil {
+		return err
+	}
+	vkeys := map[ledger.Log]string{}
+	for _, l := range ledger.Logs {
+		key, err := home.Signer(l)
+		if err != nil {
+			return err
+		}
+		vkeys[l] = key.VerifierKey()
+	}
+	return cli.Out(cmd, keysMade{Dir: vkeys[ledger.Dir], Ev: vkeys[ledger.Ev]}, func(w io.Writer) {
+		fmt.Fprintf(w, "folder made: %s\n\nverifier keys for the genesis:\n  dir  %s\n  ev   %s\n\n", dir, vkeys[ledger.Dir], vkeys[ledger.Ev])
+		fmt.Fprintf(w, "next: the council signs a genesis that names them, then\n  odzivd init --dir %s --genesis genesis.json\n", dir)
+	})
+}
+
+// begun is the answer of the second step.
+type begun struct {
+	Genesis string `json:"genesis"`
+	Demo    bool   `json:"demo"`
+}
+
+// begin refuses a genesis that names other keys than this folder's: such a
+// ledger could never publish a checkpoint.
+func begin(cmd *cobra.Command, dir, file string) error {
+	home, err := server.OpenHome(dir)
+	if err != nil {
+		return err
+	}
+	leaf, err := readGenesis(file)
+	if err != nil {
+		return err
+	}
+	state, err := directory.New().Apply(leaf)
+	if err != nil {
+		return cli.Hint(err, "the council signs the genesis again")
+	}
+	for _, l := range ledger.Logs {
+		key, err := home.Signer(l)
+		if err != nil {
+			return err
+		}
+		if vkey := key.VerifierKey(); vkey != state.Logs().Dir && vkey != state.Logs().Ev {
+			return cli.Hint(fmt.Errorf("the genesis does not name this server's key for %s", l), "it must name %s", vkey)
+		}
+	}
+	if err := home.Begin(cmd.Context(), leaf, time.Now().UnixMilli()); err != nil {
+		return err
+	}
+	return cli.Out(cmd, begun{Genesis: state.Genesis(), Demo: state.Demo()}, func(w io.Writer) {
+		fmt.Fprintf(w, "ledger begun: %s\n\ngenesis  %s\n\n", filepath.Join(dir), fingerprint(state.Genesis()))
+		if state.Demo() {
+			fmt.Fprintln(w, "This is a demonstration. Nothing in it is safe.")
+		}
+		fmt.Fprintf(w, "Compare the genesis with the annex of the agreement, and write it on the wall.\nnext: odzivd serve --dir %s\n", dir)
+	})
+}
+
+// maxGenesis bounds the file, in bytes.
+const maxGenesis = 2 * statement.MaxSize
+
+func readGenesis(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	leaf, err := io.ReadAll(io.LimitReader(f, maxGenesis+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(leaf) > maxGenesis {
+		return nil, errors.New("the genesis file is too large")
+	}
+	for len(leaf) > 0 && leaf[len(leaf)-1] == '\n' {
+		leaf = leaf[:len(leaf)-1]
+	}
+	return leaf, nil
+}
+
+// fingerprint groups a hex digest by four for reading aloud.
+func fingerprint(hex string) string {
+	out := ""
+	for i := 0; i < len(hex); i += 4 {
+		if i > 0 {
+			out += " "
+		}
+		out += hex[i:min(i+4, len(hex))]
+	}
+	return out
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/odziv/odziv/internal/api"
+	"github.com/odziv/odziv/internal/exchange"
+	"github.com/odziv/odziv/internal/server"
+)
+
+func serveCommand() *cobra.Command {
+	var listen, certFile, keyFile string
+	var bookkeep time.Duration
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "serve the exchange",
+		Long: `serve answers requests until it is interrupted. It signs a checkpoint every
+second in which the ledger grew, and every five minutes otherwise.
+
+Plain HTTP is served on loopback alone. Elsewhere give a certificate, or put a
+reverse proxy with TLS 1.3 before it; "authority" in server.json is the name that
+clients call.`,
+		Example: `  odzivd serve --dir /var/lib/odziv --listen 127.0.0.1:8443`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			dir, _ := cmd.Flags().GetString("dir")
+			cert, err := certificate(certFile, keyFile)
+			if err != nil {
+				return err
+			}
+			return serve(cmd, dir, listen, cert, bookkeep)
+		},
+	}
+	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8443", "address")
+	cmd.Flags().StringVar(&certFile, "tls-cert", "", "certificate chain, PEM")
+	cmd.Flags().StringVar(&keyFile, "tls-key", "", "its private key, PEM")
+	cmd.Flags().DurationVar(&bookkeep, "bookkeep", time.Minute, "how often reminders and overdue leaves are written; 0: never (no answer depends on them)")
+	return cmd
+}
+
+// certificate loads a certificate if one is named.
+func certificate(cert, key string) (*tls.Certificate, error) {
+	if cert == "" && key == "" {
+		return nil, nil
+	}
+	c, err := tls.LoadX509KeyPair(cert, key)
+	return &c, err
+}
+
+func serve(cmd *cobra.Command, dir, listen string, cert *tls.Certificate, bookkeep time.Duration) (err error) {
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	home, err := server.OpenHome(dir)
+	if err != nil {
+		return err
+	}
+	packs, err := server.Packs()
+	if err != nil {
+		return err
+	}
+	x, err := home.OpenExchange(cmd.Context(), exchange.System(), packs, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, x.Store.Close()) }()
+	signers, err := home.Signers(x)
+	if err != nil {
+		return err
+	}
+	anchor, err := home.Anchor()
+	if err != nil {
+		return err
+	}
+	handler := api.New(x, api.Options{Authority: home.Authority, Log: log})
+	srv := api.Server(listen, handler, cert, log)
+	listener, err := api.Listen(cmd.Context(), srv)
+	if err != nil {
+		return err
+	}
+	announce(cmd, home, listener)
+	return server.Run(cmd.Context(), server.Config{Exchange: x, Signers: signers, Anchor: anchor, HTTP: srv, Listener: listener, Log: log,
+		SignEvery: time.Second, Bookkeep: bookkeep, Sweep: 10 * time.Minute})
+}
+
+func announce(cmd *cobra.Command, home *server.Home, l net.Listener) {
+	fmt.Fprintf(cmd.ErrOrStderr(), "odzivd: serving %s at %s for requests signed to %s\n", home.Host, l.Addr(), home.Authority)
+}

@@ -1,0 +1,142 @@
+// Package cli gives every program of Odziv the same face on a terminal:
+//
+//   - answers go to standard output, everything else to standard error;
+//   - an error is one line "PROGRAM: error: …", and, where there is something
+//     to do about it, one line "PROGRAM: hint: …"; never a stack;
+//   - --json prints one JSON object, on success and on failure;
+//   - exit codes are those of this package, in every program.
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes.
+const (
+	OK      = 0 // done
+	Failed  = 1 // it was tried and did not work, or something is wrong
+	Usage   = 2 // the command line makes no sense
+	Refused = 3 // a rule said no, here or at the exchange
+	Away    = 4 // the exchange cannot be reached, or not now: try again
+)
+
+// ExitCodes is what the help of every program says of them.
+const ExitCodes = `Exit codes:
+  0  done
+  1  it was tried and did not work, or something is wrong
+  2  the command line makes no sense
+  3  a rule said no, here or at the exchange
+  4  the exchange cannot be reached, or not now: try again`
+
+// Error is a failure with what to do about it.
+type Error struct {
+	Err  error
+	Hint string
+	Code int // exit code; 0 means Failed
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+// Hint adds what to do next to an error.
+func Hint(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return &Error{Err: err, Hint: fmt.Sprintf(format, args...)}
+}
+
+// UsageError is a command line that makes no sense.
+func UsageError(format string, args ...any) error {
+	return &Error{Err: fmt.Errorf(format, args...), Hint: "see --help", Code: Usage}
+}
+
+// Explainer finds the hint and exit code of errors of other packages.
+type Explainer func(err error) (hint string, code int)
+
+// Run executes a program until it ends or is interrupted, and returns its exit
+// code. With --json among the arguments, a failure too is printed as JSON.
+func Run(root *cobra.Command, explain Explainer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return &Error{Err: err, Hint: "see --help", Code: Usage}
+	})
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return OK
+	}
+	hint, code := reason(err, explain)
+	report(cmd, root.Name(), err, hint, code)
+	return code
+}
+
+// reason finds hint and exit code of an error.
+func reason(err error, explain Explainer) (string, int) {
+	var e *Error
+	hint, code := "", Failed
+	if errors.As(err, &e) {
+		hint = e.Hint
+		if e.Code != 0 {
+			code = e.Code
+		}
+	}
+	if explain != nil {
+		if h, c := explain(err); c != 0 {
+			code = c
+			if hint == "" {
+				hint = h
+			}
+		}
+	}
+	return hint, code
+}
+
+func report(cmd *cobra.Command, program string, err error, hint string, code int) {
+	if JSON(cmd) {
+		Print(os.Stdout, map[string]any{"error": err.Error(), "hint": hint, "exit": code})
+		return
+	}
+	fmt.Fprintf(os.Stderr, "%s: error: %v\n", program, err)
+	if hint != "" {
+		fmt.Fprintf(os.Stderr, "%s: hint: %s\n", program, hint)
+	}
+}
+
+// JSON reports whether --json was given.
+func JSON(cmd *cobra.Command) bool {
+	f := cmd.Flags().Lookup("json")
+	return f != nil && f.Value.String() == "true"
+}
+
+// AddJSON adds --json to a program.
+func AddJSON(root *cobra.Command) {
+	root.PersistentFlags().Bool("json", false, "print one JSON object")
+}
+
+// Print writes one indented JSON object.
+func Print(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+// Out prints v as JSON under --json, else what text writes.
+func Out(cmd *cobra.Command, v any, text func(w io.Writer)) error {
+	if JSON(cmd) {
+		return Print(cmd.OutOrStdout(), v)
+	}
+	text(cmd.OutOrStdout())
+	return nil
+}
