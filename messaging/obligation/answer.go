@@ -66,6 +66,9 @@ func (t *turn) fulfil(a messaging.Act, r *rules.Rule, o *Obligation) error {
 	if err != nil {
 		return err
 	}
+	if len(to) == 0 { // over holes: who stood for the obligee is erased
+		to = t.n.to
+	}
 	if o.State == Suspended {
 		if err := t.unsuspend(o, t.ev.At); err != nil {
 			return err

@@ -42,6 +42,14 @@ type Event struct {
 	Blocked   []Block         `json:"blocked,omitempty"`    // release closed: duties of that desk from that message end
 	Opens     []string        `json:"opens,omitempty"`      // ids that PRIV.opens lists; read by Replay only
 	Listed    []Listed        `json:"listed,omitempty"`     // the same in full; read by Replay over holes only
+	Moved     []Moved         `json:"moved,omitempty"`      // PRIV.moves; read by Replay over holes only
+}
+
+// Moved is one entry of PRIV.moves.
+type Moved struct {
+	O     string `json:"o"`
+	Op    string `json:"op"`
+	State State  `json:"state"`
 }
 
 // Listed is one entry of PRIV.opens.

@@ -27,17 +27,17 @@ func Fold(events []Event, world World) (*Memory, error) {
 // history it must open exactly what the event's leaf lists in Opens (ErrDiffers).
 //
 // With holes, openings before it were erased, and what they said is unknown.
-// Then the leaf's list decides: acts on unknown duties are passed over, a duty
-// that is derived but not listed is dropped (an erased notice of the same act
-// opened it before), and one that is listed but not derived is restored from
-// Listed. obligation.kept overrides both.
+// Then the leaf decides: acts on unknown duties are passed over; a duty that is
+// derived but not listed is dropped (an erased notice of the same act opened it
+// before); one that is listed but not derived is restored from Listed, and a
+// state from Moved. obligation.kept overrides all.
 func Replay(book Book, world World, ev Event, holes bool) (Changes, error) {
 	ch, err := advance(book, world, ev, holes)
 	if err != nil {
 		return Changes{}, err
 	}
 	if holes {
-		return ch.reconciled(&ev), nil
+		return ch.reconciled(book, &ev)
 	}
 	if !slices.Equal(sorted(ev.Opens), ch.opened()) {
 		return Changes{}, fmt.Errorf("obligation: event %d: %w", ev.Idx, ErrDiffers)
@@ -99,16 +99,56 @@ func (ch Changes) only(ids []string) Changes {
 	return ch
 }
 
-// reconciled adds what the leaf lists of the further course of duties whose
-// beginning is erased: the next occurrence of one, or its transfer.
-func (ch Changes) reconciled(ev *Event) Changes {
+// reconciled makes an event over holes do what its leaf says it did.
+func (ch Changes) reconciled(book Book, ev *Event) (Changes, error) {
 	ch = ch.only(ev.Opens)
 	have := ch.opened()
-	for _, l := range ev.Listed {
+	for _, l := range ev.Listed { // the further course of duties whose beginning is erased
 		if _, found := slices.BinarySearch(have, l.O); !found {
 			k := Kept{At: ev.At, Due: l.Due, O: l.O, Obligee: l.Obligee, Obligor: l.Obligor, Pack: ev.packID(), Rule: l.Rule, State: Open}
 			ch.Opens = append(ch.Opens, k.obligation())
 		}
 	}
-	return ch
+	for _, m := range ev.Moved {
+		o, ok, err := ch.latest(book, m.O)
+		if err != nil {
+			return Changes{}, err
+		}
+		if ok && o.State != m.State && !o.State.Final() {
+			o.force(m.State, ev)
+			ch.Moves = append(ch.Moves, Move{m.Op, o})
+		}
+	}
+	return ch, nil
+}
+
+// latest is a duty as the changes leave it.
+func (ch *Changes) latest(book Book, id string) (Obligation, bool, error) {
+	for i := len(ch.Moves) - 1; i >= 0; i-- {
+		if ch.Moves[i].O.ID == id {
+			return ch.Moves[i].O, true, nil
+		}
+	}
+	for _, o := range ch.Opens {
+		if o.ID == id {
+			return o, true, nil
+		}
+	}
+	return book.Obligation(id)
+}
+
+// force puts a duty into the state that a leaf says it had.
+func (o *Obligation) force(s State, ev *Event) {
+	if s == Suspended { // until when is not on record
+		s = InProgress
+	}
+	o.clearSuspension()
+	switch s {
+	case Fulfilled, FulfilledLate:
+		o.MetAt, o.MetBy, o.MetObj = ev.At, ev.Idx, ev.Obj
+		o.Late = o.Late || s == FulfilledLate
+	case Waived, Cancelled, Ended, Transferred:
+		o.Late = o.Late || o.passed(ev.At) && !o.submitted()
+	}
+	o.State, o.Since = s, ev.At
 }
