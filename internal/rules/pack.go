@@ -6,9 +6,17 @@
 // escalation step. Every rule and every number names its source and whether it
 // is law, the field study, practice or an assumption.
 //
-// Packs are TOML 1.0, decoded strictly (an unknown member is an error) and
-// checked as a whole by [Parse]: a rule that reads a sealed field is refused.
-// The SHA-256 of the file is the pack's hash, which pack.adopt witnesses.
+// FORMAT.md specifies the file: TOML 1.0, decoded strictly (an unknown member is
+// an error) and checked as a whole by [Parse]. A rule that reads a sealed field,
+// a duty that nobody is permitted to fulfil and a code with a telling word are
+// refused. The SHA-256 of the file is the pack's hash, which pack.adopt
+// witnesses.
+//
+// Most callers use [Load] for the packs of the program or [Parse] for a file,
+// then [Pack.RulesFor], [Pack.RulesOn] and [Pack.Allowed]; an exchange keeps its
+// packs in a [Set]. [Print] writes a pack as a document for a lawyer. A Pack is
+// never changed and safe for concurrent use. This package computes no date:
+// that is messaging/obligation.
 package rules
 
 // Pack is one version of a rule pack. It is read-only after [Parse].

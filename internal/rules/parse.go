@@ -40,7 +40,10 @@ func Parse(name string, data []byte) (*Pack, error) {
 	p.raw = bytes.Clone(data)
 	sum := sha256.Sum256(data)
 	p.hash = hex.EncodeToString(sum[:])
-	return p, p.complete()
+	if err := p.complete(); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // complete fills in what the pack leaves to its defaults, and the indexes.

@@ -76,14 +76,14 @@ func TestSizeBound(t *testing.T) {
 // Files made to be slow are refused in time.
 func TestHostileShapes(t *testing.T) {
 	var many, types strings.Builder
-	for i := range MaxSize / 12 {
+	for i := range 20_000 {
 		fmt.Fprintf(&many, "k%d = 1\n", i)
 	}
 	for range 65 {
 		types.WriteString("[[type]]\n")
 	}
 	for name, c := range map[string]struct{ src, want string }{
-		"many keys":     {many.String(), "43690 problem(s)"},
+		"many keys":     {many.String(), "20000 problem(s)"},
 		"many types":    {types.String(), "type: 65 of them, at most 64; split the domain into two packs"},
 		"dots":          {strings.Repeat("a.", MaxSize/2-3) + "a = 1", "1 problem(s)\nhostile.toml:1: a: no such member"},
 		"table of dots": {"[" + strings.Repeat("a.", MaxSize/2-3) + "a]", "hostile.toml:1: a: no such member"},

@@ -107,13 +107,8 @@ func (pr *printer) s(phrase string, args ...any) string {
 	return fmt.Sprintf(text, args...)
 }
 
-// name is the name of a code, followed by the code where it may be looked up.
-func (pr *printer) name(list, code string) string {
-	if text, ok := pr.names[list][code]; ok {
-		return pr.t(text)
-	}
-	return code
-}
+// name is the name of a code. Every reference of a parsed pack resolves.
+func (pr *printer) name(list, code string) string { return pr.t(pr.names[list][code]) }
 
 func (pr *printer) nameList(list string, codes []string) string {
 	if slices.Equal(codes, []string{Any}) {

@@ -147,6 +147,7 @@ func TestRefusesKinds(t *testing.T) {
 		{"fact nobody reads", "\n[[kind.field]]", fact, `kind[concern].fact[1]: no rule or warning reads fact "wind" of kind concern`},
 		{"fact twice", "\n[[kind.field]]", strings.ReplaceAll(fact, "wind", "tide"), `kind[concern].fact[1]: code "tide" is there twice`},
 		{"nine facts", "\n[[kind.field]]", strings.Repeat("\n[[kind.fact]]\ncode = \"wind\"\nvalues = [\"n\"]\nreason = \"x\"\n", 8) + "\n[[kind.field]]", "kind[concern].fact: 9 facts, at most 8"},
+		{"65 fields", "\n[[kind.field]]", strings.Repeat("\n[[kind.field]]\ncode = \"x\"\ntype = \"line\"\n", 63) + "\n[[kind.field]]", "kind[concern].field: 65 fields, at most 64"},
 		{"field is also a fact", `code = "weather"`, `code = "tide"`, `kind[concern].field[1].code: "tide" is a visible fact of this kind too`},
 		{"field called body", `code = "account"`, `code = "body"`, "kind[concern].field[0].code: every message has a body already"},
 		{"type of field", `type = "text"`, `type = "number"`, `kind[concern].field[0].type: "number" is not one of text, line, date, code`},
