@@ -91,7 +91,7 @@ func (c *Client) once(ctx context.Context, a ask) (*http.Response, error) {
 		cancel()
 		return nil, err
 	}
-	resp.Body = &answerBody{src: resp.Body, timer: timer, within: within, cancel: cancel}
+	resp.Body = &answerBody{src: resp.Body, timer: timer, ctx: ctx, within: within, cancel: cancel}
 	if err := c.check(resp, a.accept); err != nil {
 		resp.Body.Close()
 		return nil, err
@@ -107,7 +107,8 @@ type answerBody struct {
 	src    io.ReadCloser
 	timer  *time.Timer
 	stall  time.Duration // restart the deadline with every read, if not 0
-	within context.Context
+	ctx    context.Context // of the caller
+	within context.Context // of the attempt
 	cancel context.CancelFunc
 }
 
@@ -116,7 +117,7 @@ func (b *answerBody) Read(p []byte) (int, error) {
 		b.timer.Reset(b.stall)
 	}
 	n, err := b.src.Read(p)
-	if err != nil && err != io.EOF && b.within.Err() != nil {
+	if err != nil && err != io.EOF && b.within.Err() != nil && b.ctx.Err() == nil {
 		err = errSilent
 	}
 	return n, err
