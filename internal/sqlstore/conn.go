@@ -30,7 +30,6 @@ func settingsFor(role role, busy time.Duration) settings {
 		return append(s, "PRAGMA query_only = ON")
 	}
 	return append(s,
-		"PRAGMA journal_mode = WAL",
 		"PRAGMA synchronous = FULL",  // an answer follows the fsync of the log
 		"PRAGMA fullfsync = ON",      // macOS: through the drive's cache too
 		"PRAGMA secure_delete = ON",  // what is erased is overwritten
@@ -58,25 +57,22 @@ func connect(ctx context.Context, db *sql.DB, role role, busy time.Duration) (*c
 			return nil, failed(pragma, err)
 		}
 	}
-	if err := c.checkDurable(ctx, role); err != nil {
-		c.discard()
-		return nil, err
-	}
 	return c, nil
 }
 
-// checkDurable asks what is in force: SQLite answers a journal mode it cannot
-// provide by keeping another, without an error.
-func (c *conn) checkDurable(ctx context.Context, role role) error {
+// useLog puts the database under a write-ahead log, for good, and asks what is
+// in force: SQLite answers a mode it cannot provide by keeping another, without
+// an error.
+func (c *conn) useLog(ctx context.Context) error {
 	var journal string
-	if err := c.raw.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&journal); err != nil {
-		return failed("read the journal mode", err)
+	if err := c.raw.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&journal); err != nil {
+		return failed("set the journal mode", err)
 	}
 	var synchronous int
 	if err := c.raw.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&synchronous); err != nil {
 		return failed("read the synchronous mode", err)
 	}
-	if journal != "wal" || role == writing && synchronous != 2 {
+	if journal != "wal" || synchronous != 2 {
 		return fmt.Errorf("sqlstore: journal mode %q and synchronous %d where wal and 2 were asked: %w", journal, synchronous, ErrReadOnly)
 	}
 	return nil

@@ -19,7 +19,7 @@ func (f *Failure) Hint() string { return f.hint }
 
 // The failures. The cause is always wrapped beside them.
 var (
-	ErrFull     = &Failure{"the disk is full", "free space where the database lies, then try again; nothing of this transaction was kept"}
+	ErrFull     = &Failure{"the disk is full", "free space where the database lies, then try again"}
 	ErrBusy     = &Failure{"the database is locked by another program", "find who else has the file open (another server, a backup, a shell) and try again"}
 	ErrReadOnly = &Failure{"the database cannot be written", "check owner and mode of the file and of its folder, and whether the file system is mounted read-only"}
 	ErrDamaged  = &Failure{"the database file is damaged or is no database", "stop the server, keep the file, restore the last backup beside it and import the missing entries from a mirror"}

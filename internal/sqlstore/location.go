@@ -41,6 +41,10 @@ func uri(path string) string {
 	return u.String()
 }
 
+// leastFile is the size of the smallest page of SQLite, in bytes. It would take
+// a shorter file for an empty database and write over it.
+const leastFile = 512
+
 // checkThere wants an ordinary file. It does not open it: closing a second
 // handle would drop the locks that this process holds (POSIX.1 fcntl).
 func checkThere(path string) error {
@@ -54,6 +58,9 @@ func checkThere(path string) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("sqlstore: %s: %w: not a file", path, ErrNoFile)
 	}
+	if info.Size() > 0 && info.Size() < leastFile {
+		return fmt.Errorf("sqlstore: %s: %w: %d bytes", path, ErrDamaged, info.Size())
+	}
 	if info.Size() == 0 {
 		return fmt.Errorf("sqlstore: %s: %w: the file is empty; remove it before init", path, ErrNoFile)
 	}
@@ -63,8 +70,8 @@ func checkThere(path string) error {
 // claim creates an empty file that only its owner may read, and fails if there
 // is anything of that name, or anything SQLite would take for part of it.
 func claim(path string) error {
-	for _, c := range companions {
-		if _, err := os.Lstat(path + c); !errors.Is(err, fs.ErrNotExist) {
+	for _, c := range append([]string{""}, companions...) {
+		if _, err := os.Lstat(path + c); err == nil {
 			return fmt.Errorf("sqlstore: %s: %w", path+c, ErrExists)
 		}
 	}

@@ -62,6 +62,9 @@ func readMigrations(files fs.FS, folder string) ([]migration, error) {
 
 // install makes the schema in a database that must be empty.
 func install(ctx context.Context, c *conn, all []migration) error {
+	if err := c.useLog(ctx); err != nil {
+		return err
+	}
 	return c.inTransaction(ctx, func() error {
 		var tables int
 		if err := c.raw.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
@@ -77,9 +80,10 @@ func install(ctx context.Context, c *conn, all []migration) error {
 	})
 }
 
-// upgrade runs the migrations that the database has not seen.
+// upgrade runs the migrations that the database has not seen. A file that is
+// something else it leaves as it is.
 func upgrade(ctx context.Context, c *conn, all []migration) error {
-	return c.inTransaction(ctx, func() error {
+	err := c.inTransaction(ctx, func() error {
 		seen, err := c.versions(ctx)
 		if err != nil {
 			return err
@@ -89,6 +93,10 @@ func upgrade(ctx context.Context, c *conn, all []migration) error {
 		}
 		return c.apply(ctx, all[len(seen):])
 	})
+	if err != nil {
+		return err
+	}
+	return c.useLog(ctx)
 }
 
 // checkVersions wants what was run to be a beginning of what there is.
@@ -117,12 +125,12 @@ func (c *conn) versions(ctx context.Context) (seen []migration, err error) {
 	if err != nil {
 		return nil, failed("read the schema's version", err)
 	}
-	return seen, errors.Join(scanAll(rows, func() error {
+	return seen, scanAll(rows, func() error {
 		var m migration
 		err := rows.Scan(&m.version, &m.digest)
 		seen = append(seen, m)
 		return err
-	}))
+	})
 }
 
 func scanAll(rows *sql.Rows, f func() error) error {

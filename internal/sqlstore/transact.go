@@ -141,7 +141,7 @@ func (t *tx) finish(ctx context.Context) error {
 		return err
 	}
 	if _, err := t.exec(context.WithoutCancel(ctx), "COMMIT"); err != nil {
-		return fmt.Errorf("%w: %w", ErrOutcome, err)
+		return fmt.Errorf("%w; %w", err, ErrOutcome) // the hint of the cause comes first
 	}
 	return nil
 }
