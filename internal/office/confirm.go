@@ -44,7 +44,7 @@ func (o *Office) Proof(ctx context.Context, item evidence.Item) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	file, err := o.Client.Proof(ctx, ledger.Ev, item.Idx)
+	file, err := o.Client.Proof(ctx, wire.Ev, item.Idx)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (o *Office) Proof(ctx context.Context, item evidence.Item) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	if _, err := proof.Verify(v, leaf); err != nil || proof.Index != item.Idx {
+	if _, err := proof.Verify(leaf, v); err != nil || proof.Index != item.Idx {
 		return nil, &SecurityError{What: fmt.Sprintf("entry %d is not what it showed", item.Idx), Shown: [][]byte{file, leaf}}
 	}
 	return file, nil

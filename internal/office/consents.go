@@ -46,7 +46,11 @@ func (o *Office) RecordConsent(ctx context.Context, desk, packFamily string, act
 	if err != nil {
 		return Waiting{}, err
 	}
-	item, err := o.Client.PutConsent(ctx, st.ID, st.Ver, d)
+	raw, err := d.Encode()
+	if err != nil {
+		return Waiting{}, err
+	}
+	item, err := o.Client.PutConsent(ctx, st.ID, st.Ver, raw)
 	if IsCode(err, "signatures") {
 		return o.wait(ctx, d)
 	}
@@ -57,7 +61,7 @@ func (o *Office) RecordConsent(ctx context.Context, desk, packFamily string, act
 func (o *Office) wait(ctx context.Context, d *statement.DSSE) (Waiting, error) {
 	sum := d.Digest()
 	digest := hex.EncodeToString(sum[:])
-	answer, err := o.Client.PutPending(ctx, digest, d)
+	answer, err := o.putPending(ctx, digest, d)
 	if err != nil {
 		return Waiting{}, err
 	}
@@ -78,7 +82,15 @@ func (o *Office) Cosign(ctx context.Context, d *statement.DSSE) (wire.PendingAns
 		return wire.PendingAnswer{}, err
 	}
 	sum := signed.Digest()
-	return o.Client.PutPending(ctx, hex.EncodeToString(sum[:]), &signed)
+	return o.putPending(ctx, hex.EncodeToString(sum[:]), &signed)
+}
+
+func (o *Office) putPending(ctx context.Context, digest string, d *statement.DSSE) (wire.PendingAnswer, error) {
+	raw, err := d.Encode()
+	if err != nil {
+		return wire.PendingAnswer{}, err
+	}
+	return o.Client.PutPending(ctx, digest, raw)
 }
 
 // Records gathers the consent records that a desk's feed, and the time before a

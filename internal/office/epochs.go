@@ -41,7 +41,7 @@ func (o *Office) Rotate(ctx context.Context, desk, why string) (int64, error) {
 	}
 	recipient := id.Recipient().String()
 	rk := directory.RecipientHash(recipient)
-	if err := o.Client.PutRecipientKey(ctx, rk, recipient); err != nil {
+	if err := o.Client.PutKey(ctx, recipient); err != nil {
 		return 0, err
 	}
 	if err := o.Keys.AddDeskEpoch(desk, epoch, id); err != nil {
@@ -69,7 +69,7 @@ func (o *Office) wrapFor(ctx context.Context, desk string, epoch int64, id *age.
 		}
 		sum := sha256.Sum256(file)
 		digest := hex.EncodeToString(sum[:])
-		if err := o.Client.PutPackage(ctx, digest, file); err != nil {
+		if err := o.Client.PutPackage(ctx, file); err != nil {
 			return nil, err
 		}
 		packages = append(packages, directory.Package{Key: statement.KeyID(member.Key), SHA256: digest})
@@ -182,11 +182,13 @@ func (o *Office) Propose(ctx context.Context, body directory.Body, also ...state
 	sum := d.Digest()
 	digest := hex.EncodeToString(sum[:])
 	if !complete {
-		_, err := o.Client.PutPending(ctx, digest, d)
+		_, err := o.putPending(ctx, digest, d)
 		return err
 	}
-	if _, err := o.Client.PutDirectory(ctx, digest, d); err != nil {
+	raw, err := d.Encode()
+	if err != nil {
 		return err
 	}
-	return o.syncUntil(ctx, dir.N()+1)
+	_, err = o.Client.PutDirectory(ctx, digest, raw)
+	return err
 }

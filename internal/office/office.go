@@ -30,8 +30,9 @@ type Config struct {
 	Keys     Keys
 	Notebook *Notebook
 	Packs    *rules.Set
-	Clock    func() int64 // of this computer, ms; corrected by the client's offset
-	Demo     bool         // a demonstration's exchange is accepted
+	Clock    func() int64    // of this computer, ms; corrected by the client's offset
+	Progress client.Progress // of attachments; may be nil
+	Demo     bool            // a demonstration's exchange is accepted
 }
 
 // Office acts for one officer. Its methods are safe for concurrent use.

@@ -11,18 +11,18 @@ import (
 
 // Duties lists every obligation of a desk: owed to it, or, owing, by it.
 func (o *Office) Duties(ctx context.Context, desk string, owing, closed bool) ([]wire.Duty, error) {
-	return o.duties(ctx, client.DutyQuery{Desk: desk, Owing: owing, Closed: closed})
+	return o.duties(ctx, client.Query{Desk: desk, Owing: owing, Closed: closed})
 }
 
 // Missing lists the missing replies: what is overdue and was not answered.
 func (o *Office) Missing(ctx context.Context, desk string, owing bool) ([]wire.Duty, error) {
-	return o.duties(ctx, client.DutyQuery{Desk: desk, Owing: owing, Missing: true})
+	return o.duties(ctx, client.Query{Desk: desk, Owing: owing, Missing: true})
 }
 
-func (o *Office) duties(ctx context.Context, q client.DutyQuery) ([]wire.Duty, error) {
+func (o *Office) duties(ctx context.Context, q client.Query) ([]wire.Duty, error) {
 	all := []wire.Duty{}
 	for {
-		page, err := o.Client.Duties(ctx, q)
+		page, err := o.Client.Obligations(ctx, q)
 		if err != nil {
 			return nil, err
 		}

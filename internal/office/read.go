@@ -110,7 +110,11 @@ func (o *Office) put(ctx context.Context, event string, body func(id string) any
 	if err != nil {
 		return evidence.Item{}, err
 	}
-	return o.Client.PutStatement(ctx, id, d)
+	raw, err := d.Encode()
+	if err != nil {
+		return evidence.Item{}, err
+	}
+	return o.Client.PutStatement(ctx, id, raw)
 }
 
 // unseal checks who sent it and opens the body.
@@ -127,7 +131,7 @@ func (o *Office) unseal(ctx context.Context, desk string, l Letter) (*envelope.O
 	if err != nil {
 		return nil, err
 	}
-	body, err := o.Client.Part(ctx, desk, l.Msg, 0)
+	body, _, err := o.Client.OpenPart(ctx, desk, l.Msg, 0, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +207,10 @@ func (o *Office) compareFacts(ctx context.Context, desk string, l Letter, opened
 // Save writes attachment n (from 0) of an opened message to w, in constant
 // memory: first everything is checked, then written.
 func (o *Office) Save(ctx context.Context, desk string, opened *Opened, n int, w io.Writer) error {
-	source := func() (io.ReadCloser, error) { return o.Client.Part(ctx, desk, opened.Letter.Msg, n+1) }
+	source := func() (io.ReadCloser, error) {
+		part, _, err := o.Client.OpenPart(ctx, desk, opened.Letter.Msg, n+1, o.Progress)
+		return part, err
+	}
 	return opened.OpenPart(ctx, n, source, w)
 }
 

@@ -1,13 +1,12 @@
 package office
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
-	"github.com/odziv/odziv/internal/api/client"
 	"github.com/odziv/odziv/internal/api/wire"
 	"github.com/odziv/odziv/internal/evidence"
 	"github.com/odziv/odziv/internal/rules"
@@ -43,7 +42,11 @@ func (o *Office) Send(ctx context.Context, d Draft) (Sent, error) {
 	}
 	var item evidence.Item
 	err = o.sealing(ctx, []*prepared{p}, "", func() (err error) {
-		item, err = o.Client.PutMessage(ctx, d.Msg, p.sealed.Notice.DSSE)
+		raw, err := p.sealed.Notice.DSSE.Encode()
+		if err != nil {
+			return err
+		}
+		item, err = o.Client.PutMessage(ctx, d.Msg, raw)
 		return err
 	})
 	if err != nil {
@@ -70,7 +73,11 @@ func (o *Office) SendSet(ctx context.Context, drafts []Draft) ([]Sent, error) {
 		for _, p := range all {
 			msgs = append(msgs, p.sealed.Notice.DSSE)
 		}
-		items, err = o.Client.PutSet(ctx, set, msgs)
+		raw, err := statement.Marshal(messaging.Set{Msgs: msgs, Set: set, V: 1})
+		if err != nil {
+			return err
+		}
+		items, err = o.Client.PutSet(ctx, set, raw)
 		return err
 	})
 	if err != nil {
@@ -125,10 +132,7 @@ func (o *Office) attach(ctx context.Context, p *prepared, n int, f envelope.File
 	if err != nil {
 		return part, err
 	}
-	if _, err := spool.Seek(0, io.SeekStart); err != nil {
-		return part, err
-	}
-	return part, o.Client.PutPart(ctx, p.draft.Msg, n, spool, part.Len)
+	return part, o.Client.UploadPart(ctx, p.draft.Msg, n, spool, part.Len, o.Progress)
 }
 
 // sealing seals, uploads the bodies and submits; on epoch_old it follows the
@@ -192,7 +196,7 @@ func (o *Office) seal(ctx context.Context, p *prepared, set string) error {
 	if err != nil {
 		return err
 	}
-	return o.Client.PutPart(ctx, p.draft.Msg, 0, client.Bytes(p.sealed.Body), int64(len(p.sealed.Body)))
+	return o.Client.UploadPart(ctx, p.draft.Msg, 0, bytes.NewReader(p.sealed.Body), int64(len(p.sealed.Body)), nil)
 }
 
 // core is the visible part of a message.
@@ -246,7 +250,7 @@ func (o *Office) addressee(ctx context.Context, desk, role string) (envelope.Add
 		return envelope.Addressee{}, &Refused{Code: "epoch", Desk: desk,
 			Detail: fmt.Sprintf("desk %s has no key that a second member confirmed, so nothing can be sealed to it", desk)}
 	}
-	recipient, err := o.Client.RecipientKey(ctx, e.RK)
+	recipient, err := o.Client.Key(ctx, e.RK)
 	if err != nil {
 		return envelope.Addressee{}, err
 	}

@@ -35,7 +35,7 @@ func (o *Office) Attest(ctx context.Context, desk, packFamily string, a messagin
 		return evidence.Item{}, err
 	}
 	occurred, cas := a.Occurred, a.Case
-	a.Subj, a.Facts = orEmpty(a.Subj), a.Facts
+	a.Subj = orEmpty(a.Subj)
 	if a.Facts == nil {
 		a.Facts = map[string]string{}
 	}

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/odziv/odziv/internal/api/wire"
 	"github.com/odziv/odziv/keys/directory"
 	"github.com/odziv/odziv/ledger"
 )
@@ -41,7 +42,7 @@ func (o *Office) Sync(ctx context.Context) error {
 }
 
 func (o *Office) syncDirectory(ctx context.Context) error {
-	signed, err := o.Client.Checkpoint(ctx, ledger.Dir)
+	signed, err := o.Client.Checkpoint(ctx, wire.Dir)
 	if err != nil {
 		return err
 	}
@@ -69,7 +70,7 @@ func (o *Office) syncDirectory(ctx context.Context) error {
 func (o *Office) follow(ctx context.Context) ([][]byte, *directory.State, error) {
 	dir, fresh := o.dir, [][]byte{}
 	for {
-		page, err := o.Client.DirectoryEntries(ctx, dir.N(), 0)
+		page, err := o.Client.Entries(ctx, dir.N(), 0)
 		if err != nil || len(page) == 0 {
 			return fresh, dir, err
 		}
@@ -166,7 +167,7 @@ func verifier(dir *directory.State, log ledger.Log) (note.Verifier, error) {
 
 // syncEvidence wants the evidence tree to extend what was seen before.
 func (o *Office) syncEvidence(ctx context.Context) error {
-	signed, err := o.Client.Checkpoint(ctx, ledger.Ev)
+	signed, err := o.Client.Checkpoint(ctx, wire.Ev)
 	if err != nil {
 		return err
 	}
@@ -196,9 +197,13 @@ func (o *Office) acceptEvidence(ctx context.Context, signed []byte) (ledger.Chec
 	if cp.Size < old.Size {
 		small, large = cp, old
 	}
-	proof, err := o.Client.Consistency(ctx, ledger.Ev, small.Size, large.Size)
+	hashes, err := o.Client.Consistency(ctx, wire.Ev, small.Size, large.Size)
 	if err != nil {
 		return cp, err
+	}
+	proof := make(tlog.TreeProof, 0, len(hashes))
+	for _, h := range hashes {
+		proof = append(proof, tlog.Hash(h))
 	}
 	if err := ledger.VerifyConsistency(proof, small, large); err != nil {
 		return cp, &SecurityError{What: "the evidence tree was rewritten", Shown: [][]byte{o.Notebook.marks.Ev, signed}}
