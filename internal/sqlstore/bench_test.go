@@ -219,7 +219,8 @@ var bareRows = []string{
 func benchBare(b *testing.B) {
 	r := newRaw(b)
 	db, err := sql.Open("sqlite", "file:"+filepath.ToSlash(r.path)+
-		"?_txlock=immediate&_pragma=synchronous(FULL)&_pragma=secure_delete(ON)&_pragma=busy_timeout(8000)")
+		"?_txlock=immediate&_pragma=synchronous(FULL)&_pragma=secure_delete(ON)&_pragma=busy_timeout(8000)"+
+		"&_pragma=temp_store(MEMORY)&_pragma=cache_size(-16384)&_pragma=wal_autocheckpoint(4000)")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -175,12 +175,13 @@ func keyText(value any) string {
 	return fmt.Sprint(value)
 }
 
-// DropDerived implements exchange.Tx.
+// DropDerived implements exchange.Tx. It also counts again whether every leaf is
+// opened or erased.
 func (t *tx) DropDerived(ctx context.Context) error {
 	for i := range derived {
 		if _, err := t.exec(ctx, "DELETE FROM "+derived[i].name); err != nil {
 			return err
 		}
 	}
-	return nil
+	return t.recount(ctx)
 }

@@ -159,3 +159,70 @@ func TestEraserClosed(t *testing.T) {
 	}
 	wantFailure(t, "delete an opening", failed("delete", r.Exec("DELETE FROM opening")), ErrRefused)
 }
+
+// TestLostOpening deletes an opening behind the guards: a rebuild notices, and
+// the opening may come back.
+func TestLostOpening(t *testing.T) {
+	ctx := context.Background()
+	r := newRaw(t)
+	r.openLeaves(t, "one", "two", "three")
+	if err := r.forge("opening", "DELETE FROM opening WHERE idx = 1"); err != nil {
+		t.Fatal(err)
+	}
+	incomplete := func() (is bool) {
+		t.Helper()
+		err := r.Read(ctx, func(v exchange.View) (err error) { is, err = v.Incomplete(ctx); return err })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return is
+	}
+	put := func(idx int64) {
+		t.Helper()
+		o := evidence.Opening{Meta: []byte("back"), RM: []byte{}, Priv: []byte{}, RP: []byte{}}
+		if err := r.Write(ctx, func(tx exchange.Tx) error { return tx.PutOpening(ctx, idx, o) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.Write(ctx, func(tx exchange.Tx) error { return tx.DropDerived(ctx) }); err != nil {
+		t.Fatal(err)
+	}
+	if !incomplete() {
+		t.Error("a rebuild did not notice that an opening is lost")
+	}
+	put(1)
+	if incomplete() {
+		t.Error("incomplete after the lost opening came back")
+	}
+	if err := r.forge("opening", "DELETE FROM opening WHERE idx = 0"); err != nil {
+		t.Fatal(err)
+	}
+	put(0) // nobody counted in between
+	r.openLeaves(t, "four")
+	if count := r.query(t, "SELECT count FROM covered"); len(count) != 1 || count[0] != "4" {
+		t.Errorf("%v of 4 leaves are covered", count)
+	}
+}
+
+func TestSweepManyUploads(t *testing.T) {
+	ctx := context.Background()
+	r := newRaw(t)
+	err := r.Scratch(ctx, func(s exchange.Scratch) error {
+		var err error
+		for i := range maxSwept + 1 {
+			err = errors.Join(err, s.PutUpload(ctx, exchange.UploadRow{Msg: id("m_", i), At: 1}))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"1", "0"} {
+		if err := r.Scratch(ctx, func(s exchange.Scratch) error { return s.Sweep(ctx, 0, 9) }); err != nil {
+			t.Fatal(err)
+		}
+		if left := r.query(t, "SELECT count(*) FROM upload"); left[0] != want {
+			t.Errorf("%s uploads left, want %s", left[0], want)
+		}
+	}
+}

@@ -241,7 +241,7 @@ func TestGuards(t *testing.T) {
 		"UPDATE head SET size = size + 1 WHERE log = 1":                         "head: it only moves forward",
 		"UPDATE head SET log = 2 WHERE log = 1":                                 "head: it only moves forward",
 		"INSERT INTO head (log, size, root, at) VALUES (2, 0, zeroblob(32), 0)": "head: its rows were made with the ledger",
-		"UPDATE covered SET count = count - 1":                                  "covered: it only grows",
+		"UPDATE covered SET count = count - 1":                                  "covered: it only grows, except to the truth",
 		"DELETE FROM covered":                                                   "covered: the row may not be deleted",
 		"INSERT INTO covered VALUES (1, 9)":                                     "covered: one row",
 	} {

@@ -105,12 +105,26 @@ func (t *tx) cover(idx int64) {
 	t.grown.beyond = max(t.grown.beyond, idx+1)
 }
 
-// keepCovered writes the count once per transaction.
+// keepCovered writes the count once per transaction. An opening that was lost
+// and comes back was counted before: the count never exceeds the leaves.
 func (t *tx) keepCovered(ctx context.Context) error {
 	if t.grown.covered == 0 {
 		return nil
 	}
-	_, err := t.exec(ctx, "UPDATE covered SET count = count + $1", t.grown.covered)
+	head, err := t.Head(ctx, ledger.Ev)
+	if err != nil {
+		return err
+	}
+	const query = "UPDATE covered SET count = CASE WHEN count + $1 > $2 THEN $2 ELSE count + $1 END"
+	_, err = t.exec(ctx, query, t.grown.covered, head.Size)
+	return err
+}
+
+// recount counts anew what is covered. A rebuild does so, since it goes through
+// everything anyway: if rows were deleted behind the guards it shows.
+func (t *tx) recount(ctx context.Context) error {
+	t.grown.covered = 0
+	_, err := t.exec(ctx, "UPDATE covered SET count = (SELECT count(*) FROM opening) + (SELECT count(*) FROM erasure)")
 	return err
 }
 

@@ -131,10 +131,10 @@ func (t *tx) finish(ctx context.Context) error {
 	if t.over != nil {
 		return t.over
 	}
-	if err := t.keepCovered(ctx); err != nil {
+	if err := t.checkWhole(ctx); err != nil {
 		return err
 	}
-	if err := t.checkWhole(ctx); err != nil {
+	if err := t.keepCovered(ctx); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {

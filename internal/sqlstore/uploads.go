@@ -81,13 +81,18 @@ func (s *scratch) PutPeriod(ctx context.Context, id string, wrapped []byte, at i
 	return err
 }
 
+// maxSwept bounds the uploads that one Sweep deletes, and so how long it holds up
+// everybody else.
+const maxSwept = 64
+
 // Sweep implements exchange.Scratch. A message's parts go together with their
-// shred key, when the oldest of them was begun before.
+// shred key, when the oldest of them was begun before; of many abandoned uploads
+// the next Sweep takes the rest.
 func (s *scratch) Sweep(ctx context.Context, nonces, uploads int64) error {
 	if _, err := s.exec(ctx, "DELETE FROM req_nonce WHERE at < $1", nonces); err != nil {
 		return err
 	}
-	abandoned, err := s.texts(ctx, "SELECT DISTINCT msg FROM upload WHERE kept = 0 AND at < $1 ORDER BY msg", []any{uploads})
+	abandoned, err := s.texts(ctx, "SELECT DISTINCT msg FROM upload WHERE kept = 0 AND at < $1 ORDER BY msg LIMIT $2", []any{uploads, maxSwept})
 	if err != nil || len(abandoned) == 0 {
 		return err
 	}
