@@ -1,0 +1,92 @@
+package audit
+
+import (
+	"strings"
+
+	"github.com/odziv/odziv/consent"
+	"github.com/odziv/odziv/internal/evidence"
+	"github.com/odziv/odziv/ledger"
+)
+
+// describe says in words what a verified item is.
+func (v *fileVerifier) describe(meta *evidence.Meta, s *said, found *ItemFound) {
+	r := &v.report
+	r.say(FactIncluded, found.Idx, ledger.Ev.Origin(r.Host), found.Size)
+	r.say(FactReceived, instant(found.At))
+	if len(found.Signers) == 0 {
+		r.say(FactServerMade, meta.Ev, meta.Obj)
+	}
+	for i, who := range found.Signers {
+		if i == 0 {
+			r.say(FactSigned, meta.Ev, meta.Obj, who.Officer, who.Desk, who.Inst, orDash(who.Type), who.Key)
+			continue
+		}
+		r.say(FactCosigned, who.Officer, who.Inst, who.Key)
+	}
+	switch b := s.body.(type) {
+	case *evidence.DutyData:
+		if meta.Ev == evidence.Silence {
+			r.say(FactSilence, meta.Idx, b.O, b.Rule, dueText(b.Due), orDash(b.State), orDash(b.Obligor), orDash(b.Obligee))
+			r.say(FactSilenceMeans, meta.Idx)
+		}
+	case *consent.Statement:
+		r.say(FactVersion, b.ID, b.Ver, string(b.Act()), instant(meta.At), b.By.Inst)
+		r.say(FactScope, list(b.From), list(b.To), list(b.Purposes), list(b.Cats), instant(b.NB), instant(b.NA))
+	}
+}
+
+// conclude says what the whole rests on.
+func (v *fileVerifier) conclude() {
+	r := &v.report
+	r.say(FactChain, len(v.leaves))
+	signed, replayed, worst := false, v.trust.Directory != nil, Witnessed
+	for _, it := range r.Items {
+		signed = signed || len(it.Signers) > 0
+		if it.Witness != Witnessed && worst != ShortOf {
+			worst = it.Witness
+		}
+	}
+	switch {
+	case signed && replayed:
+		r.say(FactReplayed, v.trust.Directory.N())
+	case signed:
+		r.say(FactAccepted)
+	}
+	r.conclude(worst)
+}
+
+// conclude says what every report ends with.
+func (r *Report) conclude(witness string) {
+	if r.Pinned {
+		r.say(FactPinned)
+	} else {
+		r.say(FactNotPinned, r.Genesis)
+	}
+	switch witness {
+	case Unwitnessed:
+		r.say(FactUnwitnessed)
+	case Witnessed:
+		r.say(FactWitnessed)
+	case ShortOf:
+		r.say(FactShort)
+	}
+	if r.Demo {
+		r.say(FactDemo)
+	}
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func list(codes []string) string { return orDash(strings.Join(codes, ", ")) }
+
+func dueText(ms int64) string {
+	if ms == 0 {
+		return "-"
+	}
+	return instant(ms)
+}

@@ -1,0 +1,107 @@
+package audit
+
+// sentences are what reports say. Serbian is in Cyrillic.
+var sentences = map[string]sentence{
+	FactIncluded: {
+		"Entry %[1]s of %[2]s is exactly what is shown here: the log's key signed a tree of %[3]s entries that contains it.",
+		"Запис %[1]s књиге %[2]s управо је оно што је овде приказано: кључ књиге потписао је стабло од %[3]s записа које га садржи."},
+	FactReceived: {
+		"Received on %[1]s, by the exchange's own clock.",
+		"Примљено %[1]s, по сату сервера за размену."},
+	FactSigned: {
+		"%[1]s about %[2]s, signed by officer %[3]s for desk %[4]s of institution %[5]s (%[6]s), key %[7]s.",
+		"%[1]s о %[2]s, потписао службеник %[3]s за сто %[4]s институције %[5]s (%[6]s), кључ %[7]s."},
+	FactCosigned: {
+		"Signed as well by officer %[1]s of institution %[2]s, key %[3]s.",
+		"Потписао је и службеник %[1]s институције %[2]s, кључ %[3]s."},
+	FactServerMade: {
+		"%[1]s about %[2]s: the exchange made this entry itself, no officer signed it.",
+		"%[1]s о %[2]s: овај запис је сачинио сам сервер, ниједан службеник га није потписао."},
+	FactSilence: {
+		"At entry %[1]s the exchange put on record that obligation %[2]s (rule %[3]s, due %[4]s), owed by %[6]s to %[7]s, stood as: %[5]s.",
+		"У запису %[1]s сервер је забележио да обавеза %[2]s (правило %[3]s, рок %[4]s), коју %[6]s дугује %[7]s, стоји овако: %[5]s."},
+	FactSilenceMeans: {
+		"From then on one proof of a fulfilling leaf with an index smaller than %[1]s convicts the operator. It proves this and nothing stronger.",
+		"Од тада један доказ о листу испуњења чији је редни број мањи од %[1]s оптужује оператера. Доказује то и ништа јаче."},
+	FactChain: {
+		"The key chain of %[1]s directory entries leads there from the genesis; each of them is in the signed directory log, and every signature in them verifies.",
+		"Ланац кључева од %[1]s записа именика води дотле од почетног записа; сваки је у потписаној књизи именика и сваки потпис у њима је исправан."},
+	FactAccepted: {
+		"That the key was not revoked, and that the officer still belonged to the desk, rests on the exchange having accepted the entry. Give an audit bundle as well to check it against the full directory.",
+		"Да кључ није био опозван и да је службеник још припадао столу почива на томе што је сервер прихватио запис. Приложите и ревизорски пакет да се то провери према целом именику."},
+	FactReplayed: {
+		"The full directory, replayed, shows that every signer's key was in force when the entry was accepted under %[1]s directory entries.",
+		"Цео именик, поново изведен, показује да је кључ сваког потписника важио када је запис прихваћен, при %[1]s записа именика."},
+	FactPinned: {
+		"The genesis is the one you gave.",
+		"Почетни запис је онај који сте навели."},
+	FactNotPinned: {
+		"Not pinned: the genesis found is %[1]s. Compare it with the annex of the agreement; everything said here rests on it.",
+		"Није утврђено порекло: нађени почетни запис је %[1]s. Упоредите га са прилогом споразума; све овде речено почива на њему."},
+	FactUnwitnessed: {
+		"Unwitnessed: no other body cosigned, so a second, different history would not show.",
+		"Без сведока: ниједно друго тело није супотписало, па се друга, другачија историја не би видела."},
+	FactWitnessed: {
+		"Witnessed: the quorum of witnesses that the directory asks for cosigned.",
+		"Са сведоцима: супотписао је потребан број сведока који именик тражи."},
+	FactShort: {
+		"Short of its quorum: fewer witnesses cosigned than the directory asks for. Treat it as provisional.",
+		"Без довољно сведока: супотписало их је мање него што именик тражи. Сматрајте га привременим."},
+	FactDemo: {
+		"Demonstration: this proves nothing about real institutions.",
+		"Показни рад: ово не доказује ништа о стварним институцијама."},
+	FactVersion: {
+		"Version %[2]s of consent %[1]s: %[3]s, received %[4]s, recorded by institution %[5]s.",
+		"Верзија %[2]s сагласности %[1]s: %[3]s, примљено %[4]s, забележила институција %[5]s."},
+	FactScope: {
+		"It names: from %[1]s; to %[2]s; purposes %[3]s; data %[4]s; from %[5]s until %[6]s.",
+		"Обухвата: од %[1]s; за %[2]s; сврхе %[3]s; подаци %[4]s; од %[5]s до %[6]s."},
+	FactVersions: {
+		"Versions %[2]s to %[3]s of consent %[1]s, none left out between them. Whether a later one exists this receipt cannot show.",
+		"Верзије %[2]s до %[3]s сагласности %[1]s, без изостављених међу њима. Постоји ли каснија, ова потврда не може показати."},
+	FactProofOnly: {
+		"The entry given is entry %[1]s of %[2]s, in a tree of %[3]s entries under a signed checkpoint.",
+		"Дати запис је запис %[1]s књиге %[2]s, у стаблу од %[3]s записа под потписаном контролном тачком."},
+	FactBundle: {
+		"Audit bundle of %[1]s, made %[4]s: %[2]s directory entries, %[3]s evidence entries.",
+		"Ревизорски пакет за %[1]s, сачињен %[4]s: %[2]s записа именика, %[3]s записа доказа."},
+	FactTrees: {
+		"Both logs were computed again from their entries and give exactly the signed roots: nothing was changed, removed or put in between.",
+		"Обе књиге су поново израчунате из својих записа и дају управо потписане корене: ништа није измењено, уклоњено ни уметнуто."},
+	FactDirectory: {
+		"The directory was replayed: each of its %[1]s entries was signed by those who may and follows the rules.",
+		"Именик је поново изведен: сваки од његових %[1]s записа потписали су они који смеју и сваки следи правила."},
+	FactShown: {
+		"%[1]s of %[2]s evidence entries are opened, and each opening is the one recorded.",
+		"Отворено је %[1]s од %[2]s записа доказа, и свако отварање је оно које је забележено."},
+	FactComplete: {
+		"Complete: every entry is opened or accounted for by an erasure on record (%[1]s).",
+		"Потпуно: сваки запис је отворен или покривен забележеним брисањем (%[1]s)."},
+	FactMissing: {
+		"%[1]s of %[2]s entries are not shown. What they say is not known from this bundle.",
+		"%[1]s од %[2]s записа није приказано. Из овог пакета се не зна шта у њима пише."},
+	FactMetaOnly: {
+		"Of %[1]s openings only the half for oversight is shown, without the signed statement.",
+		"Од %[1]s отварања приказан је само део за надзор, без потписане изјаве."},
+	FactOpenings: {
+		"%[1]s signatures of officers verify under the keys that the directory gave at the time; order, times and feed numbers fit.",
+		"%[1]s потписа службеника исправно је под кључевима које је именик тада давао; редослед, времена и бројеви пошиљки се слажу."},
+	FactDuties: {
+		"The obligations were derived again from the openings up to entry %[2]s: the %[1]s found are those that the entries list.",
+		"Обавезе су поново изведене из отварања до записа %[2]s: нађених %[1]s управо су оне које записи наводе."},
+	FactNoDuties: {
+		"The obligations were not derived again: %[1]s.",
+		"Обавезе нису поново изведене: %[1]s."},
+	FactSends: {
+		"%[1]s decisions to let a message pass were computed again, with the same outcome.",
+		"%[1]s одлука да порука прође поново је израчунато, са истим исходом."},
+	FactCannotShow: {
+		"It cannot show: what sealed messages say, what was done off the system, and whether others were shown another history.",
+		"Не може показати: шта пише у запечаћеним порукама, шта је учињено ван система, ни да ли је другима показана друга историја."},
+	FactPrefix: {
+		"%[3]s: the tree of %[1]s entries is the beginning of the tree of %[2]s.",
+		"%[3]s: стабло од %[1]s записа почетак је стабла од %[2]s."},
+	FactSamePrefix: {
+		"Both bundles show one history.",
+		"Оба пакета показују једну историју."},
+}

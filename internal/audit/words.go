@@ -1,0 +1,86 @@
+package audit
+
+import (
+	"fmt"
+	"time"
+)
+
+// Languages of [Fact.Text].
+const (
+	English = "en"
+	Serbian = "sr" // Cyrillic; Latin is derived by rule
+)
+
+// A Fact is one sentence of a report.
+type Fact struct {
+	Code string   `json:"code"`
+	Args []string `json:"args,omitempty"`
+}
+
+func fact(code string, args ...any) Fact {
+	f := Fact{Code: code}
+	for _, a := range args {
+		f.Args = append(f.Args, fmt.Sprint(a))
+	}
+	return f
+}
+
+// instant writes a time of the record for people: UTC, to the second.
+func instant(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04:05 UTC") }
+
+// Text is the sentence in a language; what has no Serbian is said in English.
+func (f Fact) Text(lang string) string {
+	format, ok := sentences[f.Code]
+	if !ok {
+		return f.Code
+	}
+	text := format.en
+	if lang == Serbian && format.sr != "" {
+		text = format.sr
+	}
+	args := make([]any, len(f.Args))
+	for i, a := range f.Args {
+		args[i] = a
+	}
+	return fmt.Sprintf(text, args...)
+}
+
+type sentence struct{ en, sr string }
+
+// Codes of facts.
+const (
+	FactIncluded     = "included"      // index, log origin, size
+	FactReceived     = "received"      // time
+	FactSigned       = "signed"        // event, object, officer, desk, institution, type, key
+	FactCosigned     = "cosigned"      // officer, institution, key
+	FactServerMade   = "server-made"   // event, object
+	FactSilence      = "silence"       // index, obligation, rule, due, state, obligor, obligee
+	FactSilenceMeans = "silence-means" // index
+	FactChain        = "chain"         // entries
+	FactAccepted     = "rests-on-accepted"
+	FactReplayed     = "replayed" // entries
+	FactPinned       = "pinned"
+	FactNotPinned    = "not-pinned" // hash
+	FactUnwitnessed  = "unwitnessed"
+	FactWitnessed    = "witnessed"
+	FactShort        = "short"
+	FactDemo         = "demonstration"
+	FactVersion      = "version"      // consent, version, act, time, recorder's institution
+	FactScope        = "scope"        // from, to, purposes, categories, valid from, until
+	FactVersions     = "versions"     // consent, first, last
+	FactProofOnly    = "proof-only"   // index, origin, size
+	FactBundle       = "bundle"       // host, dir entries, ev entries, time
+	FactTrees        = "trees"        //
+	FactDirectory    = "directory"    // entries
+	FactShown        = "shown"        // shown, size
+	FactComplete     = "complete"     // erased
+	FactMissing      = "missing"      // not shown, size
+	FactMetaOnly     = "meta-only"    // count
+	FactOpenings     = "openings"     // signatures
+	FactDuties       = "duties"       // duties, index
+	FactNoDuties     = "no-duties"    // reason
+	FactSends        = "sends"        // decisions
+	FactCannotShow   = "cannot-show"  //
+	FactPrefix       = "prefix"       // smaller, larger, log
+	FactSamePrefix   = "same-history" //
+)
