@@ -74,7 +74,7 @@ func (s *server) admitBody(ctx context.Context, c echo.Context, r *route) error 
 		c.Response().Header().Set("Connection", "close") // instead of reading it to the end
 		return &http.MaxBytesError{Limit: r.limit}
 	}
-	req.Body = http.MaxBytesReader(c.Response().Writer, req.Body, r.limit)
+	req.Body = &body{http.MaxBytesReader(c.Response().Writer, req.Body, r.limit)}
 	if r.limit == 0 {
 		_, err := io.Copy(io.Discard, req.Body) // to io.EOF, where its digest is known to hold
 		return err
@@ -87,6 +87,22 @@ func (s *server) admitBody(ctx context.Context, c echo.Context, r *route) error 
 		}
 	}
 	return nil
+}
+
+// body marks the errors of reading a request, so that they are not taken for
+// those of the store.
+type body struct{ io.ReadCloser }
+
+type bodyError struct{ error }
+
+func (e bodyError) Unwrap() error { return e.error }
+
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		err = bodyError{err}
+	}
+	return n, err
 }
 
 func (s *server) release(r *route) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"os"
 
@@ -41,6 +40,7 @@ func problemOf(err error) *wire.Problem {
 	}
 	var tooLarge *http.MaxBytesError
 	var route *echo.HTTPError
+	var body bodyError
 	switch {
 	case errors.As(err, &tooLarge):
 		return wire.NewProblem(http.StatusRequestEntityTooLarge, "too_large", "",
@@ -49,9 +49,9 @@ func problemOf(err error) *wire.Problem {
 		return wire.NewProblem(route.Code, "method", "", "see the Allow field")
 	case errors.As(err, &route) && route.Code == http.StatusNotFound:
 		return wire.NewProblem(route.Code, "not_found", "", "see "+wire.PathOpenAPI+" for the paths there are")
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.As(err, &body) && errors.Is(err, os.ErrDeadlineExceeded):
 		return wire.NewProblem(http.StatusRequestTimeout, "timeout", "", "send the same request again; a part in smaller chunks")
-	case errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.As(err, &body):
 		return wire.NewProblem(http.StatusBadRequest, "malformed", "the body ended early", "send the same request again")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return wire.NewProblem(http.StatusServiceUnavailable, "busy", "", "send the same request again; it cannot be recorded twice")

@@ -106,7 +106,7 @@ var errSilent = errors.New("the exchange did not answer in time")
 type answerBody struct {
 	src    io.ReadCloser
 	timer  *time.Timer
-	stall  time.Duration // restart the deadline with every read, if not 0
+	stall  time.Duration   // restart the deadline with every read, if not 0
 	ctx    context.Context // of the caller
 	within context.Context // of the attempt
 	cancel context.CancelFunc
