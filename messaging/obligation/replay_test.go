@@ -170,3 +170,112 @@ func TestKeptWaitingAnswer(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 }
+
+// holes replays what is left of a ledger's events after those at some places
+// were erased, without what is kept of their duties.
+func (s *story) holes(gone ...int) *obligation.Memory {
+	s.t.Helper()
+	var left []obligation.Event
+	for i, ev := range s.events {
+		if !slices.Contains(gone, i) {
+			left = append(left, listed(ev, s.gave[i]))
+		}
+	}
+	m, err := replay(left, s.w, true)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return m
+}
+
+// told is a story that a test tells itself.
+func told(t *testing.T, events func(*story)) *story {
+	s := &story{ledger: newLedger(t, readWorld(t))}
+	events(s)
+	m := obligation.NewMemory()
+	for _, ev := range s.events {
+		ch, err := obligation.Advance(m, s.w, ev)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Record(ev, ch)
+		s.gave = append(s.gave, ch)
+	}
+	return s
+}
+
+// A duty that an erased notice of the same act had opened is not opened again.
+func TestHolesOpenNothingTwice(t *testing.T) {
+	s := told(t, func(s *story) {
+		s.at("2026-02-09 10:00").send(dismissal("m1", "police", "1"))
+		s.send(dismissal("m2", "swc.legal", "1"))
+	})
+	for _, o := range s.holes(0).All() {
+		if o.Rule != "ack" {
+			t.Errorf("opened again: %+v", o)
+		}
+	}
+}
+
+// A duty towards a desk that had filed an erased complaint is restored from the
+// leaf, with its due time.
+func TestHolesRestoreWhatTheLeafLists(t *testing.T) {
+	s := told(t, func(s *story) {
+		s.at("2026-01-12 10:00").send(message{name: "a", kind: "complaint", from: "police", to: []string{"ppo"}, caseName: "1"})
+		s.at("2026-02-09 10:00").send(dismissal("m1", "nes", "1"))
+	})
+	live := s.owed("m1", "dismissal-police", "police")
+	o, ok, err := s.holes(0).Obligation(live.ID)
+	if err != nil || !ok || o.Due != live.Due || o.Case != live.Case || o.TriggerObj != live.TriggerObj || o.Occurred != live.Occurred || !o.Estimated {
+		t.Errorf("%v %v\n%+v\n%+v", ok, err, o, live)
+	}
+	// Its fulfilment in a later message is derived as before.
+	s = told(t, func(s *story) {
+		s.at("2026-01-12 10:00").send(message{name: "a", kind: "complaint", from: "police", to: []string{"ppo"}, caseName: "1"})
+		s.at("2026-02-09 10:00").send(dismissal("m1", "police", "1", fulfilOf("m1", "dismissal-police")))
+	})
+	if o, ok, err := s.holes(0).Obligation(live.ID); err != nil || !ok || o.State != obligation.Fulfilled || o.MetAt != s.now {
+		t.Errorf("%v %v %+v", ok, err, o)
+	}
+}
+
+// A state that only the erased explain is taken from the leaf.
+func TestHolesTakeStatesFromTheLeaf(t *testing.T) {
+	digest := func(s *story) obligation.Obligation { return s.owed("a", "status-digest", "swc.legal") }
+	s := told(t, func(s *story) {
+		s.at("2026-03-02 10:00").send(message{name: "a", kind: "complaint", from: "swc.legal", to: []string{"ppo"}, caseName: "1"})
+		s.link("1", "2")
+		s.at("2026-06-02 10:00").send(message{name: "j", kind: "judgment-final", from: "ppo", to: []string{"police"}, caseName: "2"})
+	})
+	o, _, err := s.holes(1).Obligation(digest(s).ID)
+	if err != nil || o.State != obligation.Ended || !o.Late {
+		t.Errorf("ended over an erased link: %v %+v", err, o)
+	}
+
+	s = told(t, func(s *story) {
+		s.at("2026-03-02 10:00").send(message{name: "r", kind: "referral", from: "ngo", to: []string{"swc.case"}, caseName: "1"})
+		notOurs(s.ledger, s.owed("r", "referral-response", "ngo"))
+		s.at("2026-03-06 10:00").retrieved("t2", "nes")
+	})
+	live := s.owed("r", "referral-response", "ngo")
+	m := s.holes(1) // the announcement is erased: the forward does not know what it carries
+	o, _, err = m.Obligation(live.ID)
+	if err != nil || o.State != obligation.Transferred || !o.Late {
+		t.Errorf("transferred: %v %+v", err, o)
+	}
+	taken, ok, err := m.Obligation(live.Transfer.ID)
+	if err != nil || !ok || taken.Due != live.Due || !taken.Kept {
+		t.Errorf("taken: %v %v %+v", ok, err, taken)
+	}
+
+	s = told(t, func(s *story) {
+		s.grant("att", "1", "1", "2026-01-01 00:00", "2027-01-01 00:00")
+		s.at("2026-02-09 10:00").send(dismissal("m1", "att", "1", fulfilOf("m1", "dismissal-injured")))
+		s.retrieved("m1", "att")
+	})
+	live = s.owed("m1", "dismissal-injured", "att")
+	o, _, err = s.holes(0).Obligation(live.ID)
+	if err != nil || o.State != obligation.Fulfilled || o.Late || o.MetAt == 0 {
+		t.Errorf("fulfilled: %v %+v", err, o)
+	}
+}
