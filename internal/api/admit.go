@@ -17,9 +17,6 @@ import (
 func (s *server) handler(r route) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		c.Set(routeKey, r.path)
-		if s.opts.OnlyForTest != nil {
-			s.opts.OnlyForTest()
-		}
 		in := &call{server: s, route: &r, echo: c}
 		var err error
 		if !r.open {

@@ -14,13 +14,12 @@ import (
 // Options say how to serve. Authority is required: without it every signed
 // request is refused. The zero value of each other member is its default.
 type Options struct {
-	Authority   string        // host, with its port unless 443 or 80, that requests are signed for
-	Log         *slog.Logger  // default: nothing is logged
-	BodyTime    time.Duration // to receive a body; default 30 s
-	ChunkTime   time.Duration // to receive a chunk of a part; default 5 min
-	AnswerTime  time.Duration // to answer once it is here, and to send on each piece of a part; default 30 s
-	MaxChunks   int           // chunks of parts received at once; default 32
-	OnlyForTest func()        // called at every request, so that a test can make a handler fail
+	Authority  string        // host, with its port unless 443 or 80, that requests are signed for
+	Log        *slog.Logger  // default: nothing is logged
+	BodyTime   time.Duration // to receive a body; default 30 s
+	ChunkTime  time.Duration // to receive a chunk of a part; default 5 min
+	AnswerTime time.Duration // to answer once it is here, and to send on each piece of a part; default 30 s
+	MaxChunks  int           // chunks of parts received at once; default 32
 }
 
 func (o Options) withDefaults() Options {
@@ -50,12 +49,15 @@ type server struct {
 
 // New returns the whole API of an exchange. It is safe for concurrent use.
 func New(x *exchange.Exchange, opts Options) http.Handler {
-	return newEcho(x, opts)
+	return newServer(x, opts).echo()
 }
 
-func newEcho(x *exchange.Exchange, opts Options) *echo.Echo {
-	s := &server{x: x, opts: opts.withDefaults()}
-	s.slots = make(chan struct{}, s.opts.MaxChunks)
+func newServer(x *exchange.Exchange, opts Options) *server {
+	opts = opts.withDefaults()
+	return &server{x: x, opts: opts, slots: make(chan struct{}, opts.MaxChunks)}
+}
+
+func (s *server) echo() *echo.Echo {
 	e := echo.New()
 	e.Logger.SetOutput(io.Discard) // what there is to log, observe logs
 	e.HTTPErrorHandler = func(error, echo.Context) {}

@@ -4,6 +4,7 @@ import (
 	"github.com/odziv/odziv/internal/api/wire"
 	"github.com/odziv/odziv/internal/exchange"
 	"github.com/odziv/odziv/internal/statement"
+	"github.com/odziv/odziv/messaging/obligation"
 )
 
 // maxNumber is the largest integer that JSON carries exactly.
@@ -62,8 +63,10 @@ func getObligations(c *call) error {
 	return c.json(list)
 }
 
+// dutyOf keeps empty lists empty, instead of null.
 func dutyOf(d *exchange.Duty) wire.Duty {
-	return wire.Duty{Obligation: d.Obligation, View: d.View, Steps: d.Steps, Clocks: d.Clock, Levels: d.Levels, Reached: d.Reached}
+	return wire.Duty{Obligation: d.Obligation, View: d.View, Steps: append([]obligation.Step{}, d.Steps...),
+		Clocks: append([]obligation.RightClock{}, d.Clock...), Levels: append([]obligation.Level{}, d.Levels...), Reached: d.Reached}
 }
 
 func (c *call) dutyQuery() (q exchange.DutyQuery, err error) {

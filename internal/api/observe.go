@@ -26,7 +26,7 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		s.setFields(c)
 		err := s.run(next, c, id)
 		if err != nil && !c.Response().Committed {
-			err = s.refuse(c, id, err)
+			err = s.decline(c, id, err)
 		}
 		s.log(c, id, time.Since(started))
 		if err != nil {
@@ -68,9 +68,9 @@ func (s *server) run(next echo.HandlerFunc, c echo.Context, id string) (err erro
 	return next(c)
 }
 
-// refuse answers with the problem of err. What the caller may not know goes to
+// decline answers with the problem of err. What the caller may not know goes to
 // the log, under the id that the answer names.
-func (s *server) refuse(c echo.Context, id string, err error) error {
+func (s *server) decline(c echo.Context, id string, err error) error {
 	p := problemOf(err)
 	if p == nil {
 		s.opts.Log.Error("internal error", "request", id, "error", redact(err.Error()))

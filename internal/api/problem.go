@@ -46,9 +46,9 @@ func problemOf(err error) *wire.Problem {
 		return wire.NewProblem(http.StatusRequestEntityTooLarge, "too_large", "",
 			"see "+wire.PathOpenAPI+" for the bound of this path; a part is sent in chunks")
 	case errors.As(err, &route) && route.Code == http.StatusMethodNotAllowed:
-		return wire.NewProblem(route.Code, "method", "", "see the Allow field")
+		return wire.NewProblem(http.StatusMethodNotAllowed, "method", "", "see the Allow field")
 	case errors.As(err, &route) && route.Code == http.StatusNotFound:
-		return wire.NewProblem(route.Code, "not_found", "", "see "+wire.PathOpenAPI+" for the paths there are")
+		return wire.NewProblem(http.StatusNotFound, "not_found", "", "see "+wire.PathOpenAPI+" for the paths there are")
 	case errors.As(err, &body) && errors.Is(err, os.ErrDeadlineExceeded):
 		return wire.NewProblem(http.StatusRequestTimeout, "timeout", "", "send the same request again; a part in smaller chunks")
 	case errors.As(err, &body):

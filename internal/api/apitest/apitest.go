@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"net/http"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -35,6 +36,7 @@ const host = "exchange.example"
 // A World is one exchange and what there is around it.
 type World struct {
 	X         *exchange.Exchange
+	Config    exchange.Config // of X
 	Store     exchange.Store
 	Clock     *Clock
 	URL       string
@@ -108,10 +110,9 @@ func (w *World) openExchange() {
 	w.check(shred.InitKeyFile(keyFile))
 	periods := must(w, func() (*shred.KeyFile, error) { return shred.OpenKeyFile(keyFile) })
 	w.anchor = must(w, func() (*ledger.FileAnchor, error) { return ledger.OpenFileAnchor(w.t.TempDir()) })
-	w.X = must(w, func() (*exchange.Exchange, error) {
-		return exchange.Open(ctx, exchange.Config{Store: store, Clock: w.Clock, Host: host, Packs: rules.NewSet(w.Pack),
-			Periods: periods, Log: slog.New(slog.NewTextHandler(&w.log, nil))})
-	})
+	w.Config = exchange.Config{Store: store, Clock: w.Clock, Host: host, Packs: rules.NewSet(w.Pack),
+		Periods: periods, Log: slog.New(slog.NewTextHandler(&w.log, nil))}
+	w.X = must(w, func() (*exchange.Exchange, error) { return exchange.Open(ctx, w.Config) })
 	w.background(w.X.Run, func() { w.check(store.Close()) })
 }
 
@@ -130,15 +131,25 @@ func (w *World) background(f func(context.Context) error, last func()) {
 }
 
 func (w *World) serve(opts api.Options) {
-	opts.Log = slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	srv := api.Server("127.0.0.1:0", nil, nil, opts.Log)
+	w.Authority = w.Serve(func(authority string, log *slog.Logger) http.Handler {
+		opts.Authority, opts.Log = authority, log
+		return api.New(w.X, opts)
+	})
+	w.URL = "http://" + w.Authority
+}
+
+// Serve serves a handler on a loopback address of its own until the test ends.
+// The handler is made with that address and the log of the world.
+func (w *World) Serve(handler func(authority string, log *slog.Logger) http.Handler) (authority string) {
+	w.t.Helper()
+	log := slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	srv := api.Server("127.0.0.1:0", nil, nil, log)
 	ln, err := api.Listen(w.t.Context(), srv)
 	w.check(err)
-	w.Authority = ln.Addr().String()
-	w.URL = "http://" + w.Authority
-	opts.Authority = w.Authority
-	srv.Handler = api.New(w.X, opts)
+	authority = ln.Addr().String()
+	srv.Handler = handler(authority, log)
 	w.background(func(ctx context.Context) error { return api.Serve(ctx, srv, ln) }, func() {})
+	return authority
 }
 
 // Log is what the server and the exchange logged so far.
