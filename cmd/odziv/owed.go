@@ -1,0 +1,144 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/odziv/odziv/internal/api/wire"
+	"github.com/odziv/odziv/internal/cli"
+	"github.com/odziv/odziv/internal/statement"
+	"github.com/odziv/odziv/messaging/obligation"
+)
+
+func owedCommand() *cobra.Command {
+	var owing, missing, closed bool
+	var explainID, silence, lang string
+	cmd := &cobra.Command{
+		Use: "owed", Short: "what is owed to the desk, or by it", Args: cobra.NoArgs,
+		Long: `owed lists obligations as this moment makes them: what is due when, what is
+overdue since when, and what was answered late. Nobody had to ask for them: they
+follow from the messages and the rule pack.
+
+--explain tells how a due date came about, step by step. --silence puts the
+present state of one obligation on record, so that silence can be proven.`,
+		Example: `  odziv owed --missing
+  odziv owed --owing
+  odziv owed --explain o_iyesbzvz7j4goqjtp6o74voom4
+  odziv owed --silence o_iyesbzvz7j4goqjtp6o74voom4`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, desk, err := acting(cmd)
+			if err != nil {
+				return err
+			}
+			switch {
+			case explainID != "":
+				return s.explainDuty(explainID, lang)
+			case silence != "":
+				return s.proveSilence(silence)
+			}
+			var list []wire.Duty
+			if missing {
+				list, err = s.Missing(cmd.Context(), desk, owing)
+			} else {
+				list, err = s.Duties(cmd.Context(), desk, owing, closed)
+			}
+			if err != nil {
+				return err
+			}
+			return cli.Out(cmd, list, func(w io.Writer) { s.printDuties(w, list, owing) })
+		},
+	}
+	cmd.Flags().BoolVar(&owing, "owing", false, "what the desk owes, instead of what is owed to it")
+	cmd.Flags().BoolVar(&missing, "missing", false, "missing replies alone: overdue and not answered")
+	cmd.Flags().BoolVar(&closed, "closed", false, "closed ones too")
+	cmd.Flags().StringVar(&explainID, "explain", "", "explain the due date of one obligation")
+	cmd.Flags().StringVar(&silence, "silence", "", "put the state of one obligation on record")
+	cmd.Flags().StringVar(&lang, "lang", "en", "of the explanation: en, sr or sr-latn")
+	return cmd
+}
+
+func (s *session) printDuties(w io.Writer, list []wire.Duty, owing bool) {
+	if len(list) == 0 {
+		fmt.Fprintln(w, "nothing")
+	}
+	for _, d := range list {
+		other := d.Obligor
+		if owing {
+			other = d.Obligee
+		}
+		fmt.Fprintf(w, "%-10s  %-24s %-26s due %s  %s\n", standing(&d), d.Rule, s.called(other), s.when(d.View.Due), d.ID)
+	}
+}
+
+// standing is the state in one word. An overdue duty is "no reply", nothing
+// stronger.
+func standing(d *wire.Duty) string {
+	switch {
+	case d.View.Overdue && d.View.Missing:
+		return "NO REPLY"
+	case d.View.Overdue:
+		return "overdue"
+	case d.View.Unserved:
+		return "unserved"
+	case d.View.DueSoon:
+		return "due soon"
+	}
+	return string(d.View.State)
+}
+
+func (s *session) explainDuty(id, lang string) error {
+	d, err := s.Client.Obligation(s.cmd.Context(), id)
+	if err != nil {
+		return err
+	}
+	return cli.Out(s.cmd, d, func(w io.Writer) {
+		fmt.Fprintf(w, "%s: %s owes %s\n", d.Rule, s.called(d.Obligor), s.called(d.Obligee))
+		s.printSteps(w, d.Steps, lang)
+		for _, c := range d.Clocks {
+			fmt.Fprintf(w, "right clock %s: until %s\n", c.Code, s.when(c.Due))
+			s.printSteps(w, c.Steps, lang)
+		}
+	})
+}
+
+func (s *session) printSteps(w io.Writer, steps []obligation.Step, lang string) {
+	pack, err := s.Pack(s.family)
+	if err != nil {
+		return
+	}
+	for _, line := range obligation.Explain(steps, lang, pack.Location()) {
+		fmt.Fprintf(w, "  %s\n", line)
+	}
+}
+
+// silenceAnswer says where the silence is on record.
+type silenceAnswer struct {
+	Idx   int64  `json:"idx"`
+	State string `json:"state"`
+	Proof string `json:"proof"`
+}
+
+func (s *session) proveSilence(id string) error {
+	if !statement.IsID(id, statement.Obligation) {
+		return cli.UsageError("%q is no obligation: it begins with o_", id)
+	}
+	item, err := s.Silence(s.cmd.Context(), id)
+	if err != nil {
+		return err
+	}
+	proof, err := s.Confirm(s.cmd.Context(), item)
+	if err != nil {
+		return err
+	}
+	name, err := s.keepProof(id, item, proof)
+	if err != nil {
+		return err
+	}
+	a := silenceAnswer{Idx: item.Idx, Proof: name}
+	return cli.Out(s.cmd, a, func(w io.Writer) {
+		fmt.Fprintf(w, "on record as entry %d; proof kept in %s\n", a.Idx, a.Proof)
+		fmt.Fprintln(w, "From now on one proof of an answer with a smaller index convicts whoever runs the exchange. It proves nothing stronger.")
+	})
+}

@@ -1,0 +1,229 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/odziv/odziv/internal/cli"
+	"github.com/odziv/odziv/internal/evidence"
+	"github.com/odziv/odziv/messaging"
+)
+
+// outItem prints where an act stands in the ledger.
+func (s *session) outItem(item evidence.Item, err error) error {
+	if err != nil {
+		return err
+	}
+	return cli.Out(s.cmd, map[string]int64{"idx": item.Idx}, func(w io.Writer) {
+		fmt.Fprintf(w, "on record as entry %d\n", item.Idx)
+	})
+}
+
+func attestCommand() *cobra.Command {
+	var a messaging.Attested
+	var occurred, proof string
+	var acts []string
+	cmd := &cobra.Command{
+		Use: "attest", Short: "record an act off the system: a letter, a visit, a paper", Args: cobra.NoArgs,
+		Long: `attest records what happened outside the exchange, such as a letter by post with
+its proof of service. It triggers and fulfils obligations as a message would, and
+is marked as attested wherever it counts. It is evidence, not service of process.`,
+		Example: `  odziv attest --channel post --what sent --outcome served --kind dismissal --case c_… --subj p_… --to p_… \
+      --occurred 2026-02-12 --proof return-receipt.pdf --act fulfil=o_…:known`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, desk, err := acting(cmd)
+			if err != nil {
+				return err
+			}
+			if a.Occurred, err = s.moment(occurred); err != nil {
+				return err
+			}
+			if a.Obl, err = parseActs(acts); err != nil {
+				return err
+			}
+			if a.Doc, err = digestOfFile(proof); err != nil {
+				return err
+			}
+			return s.outItem(s.Attest(cmd.Context(), desk, s.family, a))
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&a.Channel, "channel", "post", "channel of the rule pack: post, courier, phone, in-person")
+	f.StringVar(&a.What, "what", messaging.WhatSent, "sent or received")
+	f.StringVar(&a.Outcome, "outcome", messaging.OutcomeServed, "served, consigned or attempted")
+	f.StringVar(&a.Kind, "kind", "", "kind of notice it amounts to")
+	f.StringVar(&a.Case, "case", "", "case handle")
+	f.StringVar(&a.Msg, "msg", "", "message it delivers on paper")
+	f.StringVar(&a.To, "to", "", "who was served: a desk (d_…) or a person (p_…)")
+	f.StringVar(&a.From, "from", "", "who a received act came from")
+	f.StringSliceVar(&a.Subj, "subj", nil, "handles of the persons concerned")
+	f.StringVar(&occurred, "occurred", "", "when it happened")
+	f.StringVar(&proof, "proof", "", "file of the proof of service; only its digest is recorded")
+	f.StringArrayVar(&acts, "act", nil, "acts on obligations, as in odziv send")
+	return cmd
+}
+
+func digestOfFile(name string) (string, error) {
+	if name == "" {
+		return "", nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	sum, err := sha256Of(f)
+	return hex.EncodeToString(sum), err
+}
+
+func caseCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "case", Short: "case handles of this institution",
+		Long: "Each pair of institutions knows a matter by its own handle. Only this institution learns that several are one."}
+	cmd.AddCommand(&cobra.Command{
+		Use: "link CASE CASE…", Short: "say that several handles are one matter", Args: cobra.MinimumNArgs(2),
+		Example: "  odziv case link c_… c_…",
+		RunE: func(cmd *cobra.Command, cases []string) error {
+			s, desk, err := acting(cmd)
+			if err != nil {
+				return err
+			}
+			return s.outItem(s.Link(cmd.Context(), desk, s.family, cases))
+		},
+	})
+	return cmd
+}
+
+func repCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "rep", Short: "representatives and what they may see",
+		Long: "A representative reads the openings of a case within a scope, never the bodies, while a grant is in force."}
+	cmd.AddCommand(grantCommand(), endGrantCommand())
+	return cmd
+}
+
+func grantCommand() *cobra.Command {
+	var g evidence.Grant
+	var to, from, until string
+	cmd := &cobra.Command{
+		Use: "grant", Short: "let a representative's desk read a case", Args: cobra.NoArgs,
+		Long:    "grant waits for the second signature, of an officer of the representative's sponsor: odziv pending.",
+		Example: "  odziv rep grant --to bar-sponsor.rep --case c_… --subj p_… --auth power-of-attorney --until 2027-01-01",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, desk, err := acting(cmd)
+			if err != nil {
+				return err
+			}
+			if g.Desk, err = s.desk(to); err != nil {
+				return err
+			}
+			if g.NB, err = s.moment(from); err != nil {
+				return err
+			}
+			if g.NB == 0 {
+				g.NB = s.Now()
+			}
+			if g.NA, err = s.moment(until); err != nil {
+				return err
+			}
+			what, err := s.Grant(cmd.Context(), desk, s.family, g)
+			if err != nil {
+				return err
+			}
+			return s.outWaiting(what)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&to, "to", "", "the representative's desk")
+	f.StringVar(&g.Case, "case", "", "case handle")
+	f.StringSliceVar(&g.Subj, "subj", nil, "persons represented (p_…)")
+	f.StringVar(&g.Auth, "auth", "power-of-attorney", "authority: power-of-attorney or decision")
+	f.StringSliceVar(&g.Scope, "scope", []string{evidence.ScopeConsent, evidence.ScopeDisclosures, evidence.ScopeDuties}, "consent, disclosures, duties")
+	f.StringVar(&from, "from", "", "from when (default: now)")
+	f.StringVar(&until, "until", "", "until when, exclusive")
+	cmd.MarkFlagRequired("to")
+	cmd.MarkFlagRequired("case")
+	cmd.MarkFlagRequired("until")
+	return cmd
+}
+
+func endGrantCommand() *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{
+		Use: "end GRANT", Short: "end a grant before its time", Args: cobra.ExactArgs(1), Example: "  odziv rep end x_… --reason authority-revoked",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, desk, err := acting(cmd)
+			if err != nil {
+				return err
+			}
+			return s.outItem(s.EndGrant(cmd.Context(), desk, s.family, args[0], reason))
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "authority-revoked", "reason code")
+	return cmd
+}
+
+func proveCommand() *cobra.Command {
+	var out string
+	cmd := &cobra.Command{
+		Use: "prove INDEX", Short: "write an evidence file of an entry the desk may see", Args: cobra.ExactArgs(1),
+		Long: `prove writes one file with the statement, its opening, the proof that it stands in
+the ledger, and the chain of keys from the genesis to its signer. Anyone can check
+it offline with odziv-verify.`,
+		Example: "  odziv prove 1816 --out complaint.evidence.json",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			idx, err := strconv.ParseInt(args[0], 10, 64)
+			if err != nil {
+				return cli.UsageError("%q is no index", args[0])
+			}
+			s, desk, err := acting(cmd)
+			if err != nil {
+				return err
+			}
+			return s.prove(desk, idx, out)
+		},
+	}
+	cmd.Flags().StringVar(&out, "out", "", "file to write (default: INDEX.evidence.json)")
+	return cmd
+}
+
+func sha256Of(r io.Reader) ([]byte, error) {
+	h := sha256.New()
+	_, err := io.Copy(h, r)
+	return h.Sum(nil), err
+}
+
+func (s *session) prove(desk string, idx int64, out string) error {
+	item, err := s.ItemAt(s.cmd.Context(), desk, idx)
+	if err != nil {
+		return err
+	}
+	file, err := s.Evidence(s.cmd.Context(), item)
+	if err != nil {
+		return err
+	}
+	if out == "" {
+		out = strconv.FormatInt(idx, 10) + ".evidence.json"
+	}
+	return s.writeOut(out, file)
+}
+
+// writeOut writes a new file and says how to check it. It never replaces one.
+func (s *session) writeOut(name string, data []byte) error {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return cli.Hint(err, "name another file with --out")
+	}
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return cli.Out(s.cmd, map[string]string{"file": name}, func(w io.Writer) {
+		fmt.Fprintf(w, "written: %s\ncheck it anywhere: odziv-verify --genesis %s %s\n", name, s.Directory().Genesis(), name)
+	})
+}

@@ -1,0 +1,245 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/odziv/odziv/internal/api/client"
+	"github.com/odziv/odziv/internal/cli"
+	"github.com/odziv/odziv/internal/office"
+	"github.com/odziv/odziv/internal/rules"
+	"github.com/odziv/odziv/internal/statement"
+	"github.com/odziv/odziv/keys/keystore"
+)
+
+// session is one run of the program for one officer.
+type session struct {
+	*office.Office
+	cmd        *cobra.Command
+	home       string
+	keys       *keystore.Keystore
+	passphrase keystore.Secret
+	names      map[string]string // of desks, by what people call them
+	family     string
+}
+
+// open unlocks the keystore and connects.
+func open(cmd *cobra.Command) (*session, error) {
+	s := &session{cmd: cmd}
+	s.family, _ = cmd.Flags().GetString("family")
+	var err error
+	if s.home, err = homeOf(cmd); err != nil {
+		return nil, err
+	}
+	notebook, err := office.OpenNotebook(s.home)
+	if err != nil {
+		return nil, cli.Hint(err, "set it up with: odziv enroll --home %s --url … --genesis …", s.home)
+	}
+	if err := s.unlock(); err != nil {
+		return nil, err
+	}
+	if s.names, err = readNames(s.home); err != nil {
+		return nil, err
+	}
+	return s, s.connect(notebook)
+}
+
+func homeOf(cmd *cobra.Command) (string, error) {
+	home, _ := cmd.Flags().GetString("home")
+	if home != "" {
+		return home, nil
+	}
+	config, err := os.UserConfigDir()
+	if err != nil {
+		return "", cli.Hint(err, "say where with --home")
+	}
+	return filepath.Join(config, "odziv"), nil
+}
+
+func (s *session) demo() bool { demo, _ := s.cmd.Flags().GetBool("demo"); return demo }
+
+// unlock opens the keystore with the passphrase.
+func (s *session) unlock() (err error) {
+	if s.passphrase, err = askPassphrase(s.cmd); err != nil {
+		return err
+	}
+	s.keys, err = keystore.Open(filepath.Join(s.home, keystoreFile), s.passphrase, keystore.Options{Demo: s.demo()})
+	return err
+}
+
+const keystoreFile = "keystore.age"
+
+// connect makes the client and the office on it.
+func (s *session) connect(notebook *office.Notebook) error {
+	clock := func() int64 { return time.Now().UnixMilli() }
+	c, err := client.New(notebook.Pin.URL, s.keys.Signer(), clock, client.Options{})
+	if err != nil {
+		return err
+	}
+	packs, err := embeddedPacks()
+	if err != nil {
+		return err
+	}
+	s.Office, err = office.Open(office.Config{Client: c, Keys: s.keys, Notebook: notebook, Packs: packs, Clock: clock,
+		Progress: s.progress(), Demo: s.demo()})
+	return err
+}
+
+func embeddedPacks() (*rules.Set, error) {
+	ids, err := rules.Embedded()
+	if err != nil {
+		return nil, err
+	}
+	var packs []*rules.Pack
+	for _, id := range ids {
+		p, err := rules.Load(id)
+		if err != nil {
+			return nil, err
+		}
+		packs = append(packs, p)
+	}
+	return rules.NewSet(packs...), nil
+}
+
+// progress shows how far a large attachment is, on a terminal only.
+func (s *session) progress() client.Progress {
+	if !term.IsTerminal(int(os.Stderr.Fd())) {
+		return nil
+	}
+	return func(done, total int64) {
+		fmt.Fprintf(os.Stderr, "\r%3d %%", 100*done/max(total, 1))
+		if done == total {
+			fmt.Fprint(os.Stderr, "\r     \r")
+		}
+	}
+}
+
+// synced is open and up to date with the directory.
+func synced(cmd *cobra.Command) (*session, error) {
+	s, err := open(cmd)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.Sync(cmd.Context())
+}
+
+// acting is synced, with the desk to act for.
+func acting(cmd *cobra.Command) (*session, string, error) {
+	s, err := synced(cmd)
+	if err != nil {
+		return nil, "", err
+	}
+	named, _ := cmd.Flags().GetString("desk")
+	if named != "" {
+		if named, err = s.desk(named); err != nil {
+			return nil, "", err
+		}
+	}
+	desk, err := s.Desk(named)
+	return s, desk, err
+}
+
+// save keeps desk keys that came in during this run.
+func (s *session) save() error {
+	return s.keys.Save(filepath.Join(s.home, keystoreFile), s.passphrase)
+}
+
+// desk resolves what a person calls a desk.
+func (s *session) desk(name string) (string, error) {
+	if statement.IsID(name, statement.Desk) {
+		return name, nil
+	}
+	if id, ok := s.names[name]; ok {
+		return id, nil
+	}
+	return "", cli.Hint(fmt.Errorf("no desk is called %q here", name), "list them with: odziv directory")
+}
+
+func (s *session) desks(names []string) ([]string, error) {
+	var ids []string
+	for _, n := range names {
+		id, err := s.desk(n)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+// called is what a desk is called here, else its id.
+func (s *session) called(desk string) string {
+	for name, id := range s.names {
+		if id == desk {
+			return name
+		}
+	}
+	return desk
+}
+
+func readNames(home string) (map[string]string, error) {
+	names := map[string]string{}
+	data, err := os.ReadFile(filepath.Join(home, "names.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return names, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(data, &names); err != nil {
+		return nil, fmt.Errorf("names.json: %w", err)
+	}
+	return names, nil
+}
+
+// askPassphrase reads the passphrase from the file named, else from the
+// terminal without echo.
+func askPassphrase(cmd *cobra.Command) (keystore.Secret, error) {
+	file, _ := cmd.Flags().GetString("passphrase-file")
+	if file != "" {
+		return passphraseFrom(file)
+	}
+	if !term.IsTerminal(int(os.Stdin.Fd())) {
+		return keystore.Secret{}, cli.Hint(errors.New("there is no terminal to ask for the passphrase"), "name a file with --passphrase-file")
+	}
+	fmt.Fprint(os.Stderr, "passphrase: ")
+	text, err := term.ReadPassword(int(os.Stdin.Fd()))
+	fmt.Fprintln(os.Stderr)
+	return keystore.NewSecret(string(text)), err
+}
+
+func passphraseFrom(file string) (keystore.Secret, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return keystore.Secret{}, err
+	}
+	defer f.Close()
+	line, err := bufio.NewReader(io.LimitReader(f, 4096)).ReadString('\n')
+	if err != nil && err != io.EOF {
+		return keystore.Secret{}, err
+	}
+	return keystore.NewSecret(strings.TrimRight(line, "\r\n")), nil
+}
+
+// when shows a time of the record in the zone of the rules.
+func (s *session) when(ms int64) string {
+	if ms == 0 {
+		return "-"
+	}
+	zone := time.UTC
+	if p, err := s.Pack(s.family); err == nil {
+		zone = p.Location()
+	}
+	return time.UnixMilli(ms).In(zone).Format("2006-01-02 15:04")
+}
