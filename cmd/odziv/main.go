@@ -55,7 +55,7 @@ func explain(err error) (hint string, code int) {
 	var problem *wire.Problem
 	var refused *office.Refused
 	var security *office.SecurityError
-	var network net.Error
+	var network *net.OpError
 	switch {
 	case errors.As(err, &security):
 		return "stop working with this exchange; write down what you did and call your institution's administrator", cli.Failed

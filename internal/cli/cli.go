@@ -72,13 +72,36 @@ func Run(root *cobra.Command, explain Explainer) int {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return &Error{Err: err, Hint: "see --help", Code: Usage}
 	})
+	started := watch(root)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return OK
 	}
+	if !*started { // cobra itself said no: an unknown command, an argument too many
+		err = &Error{Err: err, Hint: "see --help", Code: Usage}
+	}
 	hint, code := reason(err, explain)
 	report(cmd, root.Name(), err, hint, code)
 	return code
+}
+
+// watch notes whether any command began its work.
+func watch(cmd *cobra.Command) *bool {
+	started := new(bool)
+	var wrap func(*cobra.Command)
+	wrap = func(c *cobra.Command) {
+		if run := c.RunE; run != nil {
+			c.RunE = func(c *cobra.Command, args []string) error {
+				*started = true
+				return run(c, args)
+			}
+		}
+		for _, sub := range c.Commands() {
+			wrap(sub)
+		}
+	}
+	wrap(cmd)
+	return started
 }
 
 // reason finds hint and exit code of an error.
