@@ -90,3 +90,44 @@ func dueText(ms int64) string {
 	}
 	return instant(ms)
 }
+
+// conclude says what was verified of a bundle. It claims only what no finding
+// contradicts.
+func (v *bundleVerifier) conclude() {
+	r, c := &v.report, v.report.Bundle
+	if len(v.found) > 0 {
+		return
+	}
+	r.say(FactTrees)
+	r.say(FactDirectory, c.Dir)
+	r.say(FactShown, c.Shown, c.Ev)
+	if c.Complete() {
+		r.say(FactComplete, c.Erased)
+	} else {
+		r.say(FactMissing, c.Ev-c.Shown-c.Erased, c.Ev)
+	}
+	if c.MetaOnly > 0 {
+		r.say(FactMetaOnly, c.MetaOnly)
+	}
+	if c.Shown > c.MetaOnly {
+		r.say(FactOpenings, c.Signatures)
+		r.say(FactSends, c.Sends)
+		v.duties()
+	}
+	r.say(FactCannotShow)
+	worst := c.WitnessEv
+	if c.WitnessDir == ShortOf || worst == Witnessed {
+		worst = c.WitnessDir
+	}
+	r.conclude(worst)
+}
+
+// duties says up to where obligations were derived again, and why not further.
+func (v *bundleVerifier) duties() {
+	if c := v.report.Bundle; v.undone == "" || c.DutiesUpTo > 0 {
+		v.report.say(FactDuties, c.Duties, c.DutiesUpTo)
+	}
+	if v.undone != "" {
+		v.report.say(FactNoDuties, v.undone)
+	}
+}
