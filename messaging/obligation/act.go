@@ -8,7 +8,7 @@ import (
 	"github.com/odziv/odziv/messaging"
 )
 
-// Reasons of an ActError. FORMAT.md 6 says what each means.
+// Reasons of an ActError. FORMAT.md 4.3 says what each means.
 const (
 	BadUnknown    = "unknown"     // no such duty
 	BadCase       = "case"        // the duty belongs to another matter

@@ -97,7 +97,7 @@ const (
 const ReasonBlocked = "release_blocked"
 
 // ActError says that an act of a message is not admissible. Reason is one of
-// FORMAT.md 6; the exchange answers 409 obl_<reason>.
+// FORMAT.md 4.3; the exchange answers 409 obl_<reason>.
 type ActError struct {
 	Act    int // position in core.obl
 	Reason string

@@ -36,7 +36,7 @@ func (s *story) pick(what string, of []string) string { return rapid.SampledFrom
 
 // step draws one event and records it if it is admissible.
 func (s *story) step() {
-	s.now += int64(rapid.SampledFrom([]int{0, 1, 3_600_000, 86_400_000, 20 * 86_400_000}).Draw(s.rt, "later"))
+	s.now += int64(rapid.SampledFrom([]int{0, 1, 1000, 3_600_000, 3_600_000, 86_400_000, 10 * 86_400_000}).Draw(s.rt, "later"))
 	ev, name := s.draw()
 	ev, ch, err := s.try(ev)
 	var refused *obligation.ActError
@@ -58,7 +58,7 @@ func (s *story) draw() (obligation.Event, string) {
 	case what == 0 && len(s.msgs) > 0:
 		return receipt(obligation.EvDecrypted, s.pick("opened", s.msgs), s.pick("by", storyDesks)), ""
 	case what <= 2 && len(s.msgs) > 0:
-		return receipt(obligation.EvRetrieved, s.pick("fetched", s.msgs), s.pick("by", storyDesks)), ""
+		return s.drawRetrieval(), ""
 	case what == 3:
 		return s.drawChange(), ""
 	case what == 4:
@@ -73,6 +73,17 @@ func (s *story) draw() (obligation.Event, string) {
 		return s.drawGrant(), ""
 	}
 	return s.drawMessage()
+}
+
+// drawRetrieval lets a recipient fetch a message, a late one most times.
+func (s *story) drawRetrieval() obligation.Event {
+	i := rapid.IntRange(max(0, len(s.msgs)-4), len(s.msgs)-1).Draw(s.rt, "fetched")
+	ev := receipt(obligation.EvRetrieved, s.msgs[i], s.pick("by", storyDesks))
+	if sent, ok, _ := s.book.Message(ev.Receipt.Msg); ok && len(sent.To) > 0 {
+		ev.Desk = rapid.SampledFrom(sent.To).Draw(s.rt, "recipient")
+		ev.Receipt.Desk = ev.Desk
+	}
+	return ev
 }
 
 func (s *story) drawMessage() (obligation.Event, string) {
@@ -128,6 +139,14 @@ func (s *story) fit(m *message, a *messaging.Act, o *obligation.Obligation) {
 	}
 	if from != "person" && to != "person" {
 		m.from, m.to = from, []string{to, m.to[0]}
+	}
+	for _, c := range s.cases {
+		if id("c", c) == o.Case {
+			m.caseName = c
+		}
+	}
+	if a.Op == messaging.OpTransfer {
+		m.to = append(m.to, s.name(a.To))
 	}
 	for _, r := range s.w.pack().Rules {
 		if r.Code == o.Rule && a.Op == messaging.OpFulfil {

@@ -161,11 +161,8 @@ func (t *turn) waiting(sent Sent) ([]Obligation, error) {
 
 // arrive does what one handing over means for one duty.
 func (t *turn) arrive(r *rules.Rule, o *Obligation, h HandedTo, sent Sent) error {
-	if o.Start == 0 && o.TriggerObj == sent.Obj && t.starts(o, h.To, sent) {
-		d, ok := deadline(r, o.Urg)
-		if !ok || d.Start != rules.StartHandedOver {
-			return nil
-		}
+	d, ok := deadline(r, o.Urg)
+	if o.Start == 0 && ok && d.Start == rules.StartHandedOver && o.TriggerObj == sent.Obj && t.starts(o, h.To, sent) {
 		if err := t.begin(o, d, t.ev.At, false); err != nil {
 			return err
 		}
