@@ -287,7 +287,7 @@ func (p *projection) lapsed(prev, next *consent.Version, core *messaging.Core, d
 // core reads the visible part of an accepted message back from its opening, nil
 // if it was erased.
 func (p *projection) core(idx int64) (*messaging.Core, error) {
-	o, ok, err := p.tx.Opening(p.ctx, idx)
+	o, ok, err := p.from.Opening(p.ctx, idx)
 	if err != nil || !ok {
 		return nil, err
 	}

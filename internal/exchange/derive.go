@@ -331,7 +331,7 @@ func (p *projection) beforeGrant(g *evidence.Grant, idx int64) ([]int64, error) 
 
 // covered reads one opening and asks whether the grant covers it.
 func (p *projection) covered(g *GrantRow, idx int64) (bool, error) {
-	o, ok, err := p.tx.Opening(p.ctx, idx)
+	o, ok, err := p.from.Opening(p.ctx, idx)
 	if err != nil || !ok {
 		return false, err
 	}

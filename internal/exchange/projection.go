@@ -19,6 +19,7 @@ import (
 type projection struct {
 	ctx   context.Context
 	tx    Tx
+	from  View // holds the openings: tx, or the store that is being checked
 	dir   *directory.State
 	packs *rules.Set
 	cals  map[string]*obligation.Calendar
@@ -30,7 +31,7 @@ func (s *section) projection() *projection {
 }
 
 func newProjection(ctx context.Context, tx Tx, dir *directory.State, packs *rules.Set, at int64) *projection {
-	return &projection{ctx: ctx, tx: tx, dir: dir, packs: packs, cals: map[string]*obligation.Calendar{}, at: at}
+	return &projection{ctx: ctx, tx: tx, from: tx, dir: dir, packs: packs, cals: map[string]*obligation.Calendar{}, at: at}
 }
 
 // happening is one event, decoded: what obligations depend on, and the typed

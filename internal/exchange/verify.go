@@ -100,6 +100,7 @@ func (r *replay) run(into Tx) error {
 	}
 	r.gone = map[int64]bool{}
 	p := newProjection(r.ctx, into, r.dir, r.packs, 0)
+	p.from = r.from
 	next := int64(0)
 	var missing []int64
 	err = r.from.Openings(r.ctx, 0, func(idx int64, o evidence.Opening) error {
