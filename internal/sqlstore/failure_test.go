@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/odziv/odziv/internal/exchange"
+	"github.com/odziv/odziv/ledger"
+	"github.com/odziv/odziv/ledger/storagetest"
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 func TestFailures(t *testing.T) {
@@ -216,6 +219,39 @@ func TestGoneWhileWaiting(t *testing.T) {
 		t.Errorf("waiting for a reader: %v", err)
 	}
 	wantLast(t, r.Store, "m_a", -1)
+}
+
+// TestHoles: rows that the heads do not cover, or that leave a gap, are refused
+// at the latest by the commit.
+func TestHoles(t *testing.T) {
+	ctx := context.Background()
+	r := newRaw(t)
+	if _, err := appendGroup(ctx, r.Store, 3); err != nil {
+		t.Fatal(err)
+	}
+	head := func(tx exchange.Tx, size int64) error {
+		old, err := tx.Head(ctx, ledger.Ev)
+		if err != nil {
+			return err
+		}
+		return tx.MoveHead(ctx, ledger.Ev, old, ledger.Head{Size: size, Root: tlog.Hash{1}, At: old.At})
+	}
+	entries := func(tx exchange.Tx, first int64, n int) error {
+		return tx.InsertEntries(ctx, ledger.Ev, first, storagetest.Leaves("x", n))
+	}
+	for what, f := range map[string]func(tx exchange.Tx) error{
+		"a gap before entries":     func(tx exchange.Tx) error { return errors.Join(entries(tx, 4, 1), head(tx, 5)) },
+		"a gap between entries":    func(tx exchange.Tx) error { return errors.Join(entries(tx, 3, 1), entries(tx, 5, 1), head(tx, 6)) },
+		"entries beyond the head":  func(tx exchange.Tx) error { return errors.Join(entries(tx, 3, 2), head(tx, 4)) },
+		"entries without the head": func(tx exchange.Tx) error { return entries(tx, 3, 1) },
+		"nodes without the head":   func(tx exchange.Tx) error { return tx.InsertNodes(ctx, ledger.Ev, 4, []tlog.Hash{{1}}) },
+		"a gap before nodes":       func(tx exchange.Tx) error { return tx.InsertNodes(ctx, ledger.Ev, 5, []tlog.Hash{{1}}) },
+	} {
+		wantFailure(t, what, r.Write(ctx, f), ErrRefused)
+		if size := checkWhole(t, r.Store); size != 3 {
+			t.Errorf("after %s: size %d", what, size)
+		}
+	}
 }
 
 // TestGuards: what the triggers refuse is refused by them and not by a slip in

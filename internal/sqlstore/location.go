@@ -82,7 +82,7 @@ func claim(path string) error {
 	if err != nil {
 		return fmt.Errorf("sqlstore: create database: %w", err)
 	}
-	return errors.Join(f.Chmod(0o600), f.Close(), syncFolder(path))
+	return errors.Join(f.Close(), syncFolder(path))
 }
 
 // syncFolder makes the name of a new file survive a power loss.

@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -29,13 +28,11 @@ func listText[T any](list []T) (string, error) {
 	if len(list) == 0 {
 		return "[]", nil
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(list); err != nil {
+	b, err := json.Marshal(list)
+	if err != nil {
 		return "", fmt.Errorf("sqlstore: %w", err)
 	}
-	return strings.TrimSuffix(b.String(), "\n"), nil
+	return string(b), nil
 }
 
 // readList is the inverse of listText; an empty list is never nil.

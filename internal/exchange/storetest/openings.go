@@ -130,6 +130,26 @@ func caseCompleteness(s *suite) {
 	})
 }
 
+// caseCompletenessCount: what was covered already does not make up for a leaf
+// that is not.
+func caseCompletenessCount(s *suite) {
+	s.record(6, func(idx int64) bool { return idx < 3 })
+	s.write(func(tx exchange.Tx) error {
+		err := all(tx.EraseOpening(s.ctx, 0), tx.EraseOpening(s.ctx, 0), tx.EraseOpening(s.ctx, 1))
+		s.incomplete(tx, true)
+		return err
+	})
+	s.write(func(tx exchange.Tx) error {
+		err := all(tx.EraseOpening(s.ctx, 0), tx.EraseOpening(s.ctx, 2), tx.PutOpening(s.ctx, 3, opening(3)),
+			tx.EraseOpening(s.ctx, 4), tx.EraseOpening(s.ctx, 3), tx.DropDerived(s.ctx))
+		s.incomplete(tx, true)
+		return err
+	})
+	s.read(func(v exchange.View) error { s.incomplete(v, true); return nil })
+	s.write(func(tx exchange.Tx) error { return all(tx.DropDerived(s.ctx), tx.PutOpening(s.ctx, 5, opening(5))) })
+	s.read(func(v exchange.View) error { s.incomplete(v, false); return nil })
+}
+
 func caseCompletenessSavepoint(s *suite) {
 	s.record(2, func(int64) bool { return false })
 	lost := errors.New("lost")

@@ -41,6 +41,7 @@ var cases = []testCase{
 	{"openings while writing", caseOpeningsWhileWriting},
 	{"erasure", caseErasure},
 	{"completeness", caseCompleteness},
+	{"completeness counts once", caseCompletenessCount},
 	{"completeness after savepoint", caseCompletenessSavepoint},
 	{"opening beyond the head", caseOpeningBeyond},
 	{"last", caseLast},
