@@ -65,6 +65,9 @@ func (s *server) run(next echo.HandlerFunc, c echo.Context, id string) (err erro
 			s.opts.Log.Error("panic", "request", id, "stack", redact(string(debug.Stack())))
 		}
 	}()
+	if c.Request().Method == http.MethodOptions && c.Get(echo.ContextKeyHeaderAllow) != nil {
+		return echo.MethodNotAllowedHandler(c) // the router would answer by itself
+	}
 	return next(c)
 }
 
