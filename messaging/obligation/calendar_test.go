@@ -362,3 +362,25 @@ func TestDueRefusesWhatItCannotCompute(t *testing.T) {
 		t.Errorf("ten years in hours: %v", err)
 	}
 }
+
+// One calendar serves many requests at once, and forgets no holiday when asked
+// for more years than it keeps.
+func TestCalendarIsSharedAndBounded(t *testing.T) {
+	cal := readWorld(t).cal()
+	done := make(chan bool)
+	for range 4 {
+		go func() {
+			ok := true
+			for year := 1970; year < 2400; year++ {
+				d, err := obligation.ParseDate(fmt.Sprintf("%d-05-01", year))
+				ok = ok && err == nil && !cal.IsWorking(d)
+			}
+			done <- ok
+		}()
+	}
+	for range 4 {
+		if !<-done {
+			t.Error("1 May is a working day somewhere")
+		}
+	}
+}

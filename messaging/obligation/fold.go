@@ -109,7 +109,10 @@ func (ch Changes) reconciled(book Book, ev *Event) (Changes, error) {
 			ch.Opens = append(ch.Opens, k.obligation())
 		}
 	}
-	for _, m := range ev.Moved {
+	for i, m := range ev.Moved {
+		if slices.ContainsFunc(ev.Moved[i+1:], func(later Moved) bool { return later.O == m.O }) {
+			continue // a step on the way
+		}
 		o, ok, err := ch.latest(book, m.O)
 		if err != nil {
 			return Changes{}, err

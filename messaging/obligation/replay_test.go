@@ -279,3 +279,15 @@ func TestHolesTakeStatesFromTheLeaf(t *testing.T) {
 		t.Errorf("fulfilled: %v %+v", err, o)
 	}
 }
+
+// Of several moves of one duty in one event, the last is its state.
+func TestHolesTakeTheLastMove(t *testing.T) {
+	s := told(t, func(s *story) {
+		s.at("2026-03-05 10:00").send(message{name: "r", kind: "referral", from: "ngo", to: []string{"swc.case"}, caseName: "1"})
+		o := s.owed("r", "referral-response", "ngo")
+		s.do(s.from("swc.case", "ngo", "status-query", act("ack", o), suspendUntil(o, s.now+1e9)))
+	})
+	if a, b := toJSON(t, s.holes().All()), toJSON(t, s.book.All()); a != b {
+		t.Errorf("%s\n%s", a, b)
+	}
+}
