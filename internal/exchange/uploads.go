@@ -172,7 +172,8 @@ func wrapChunk(key shred.Key, msg string, part int, chunk []byte) ([]byte, error
 	if _, err := w.Write(chunk); err != nil {
 		return nil, err
 	}
-	return out.Bytes(), w.Close()
+	err = w.Close() // writes the end of the file, so Bytes comes after it
+	return out.Bytes(), err
 }
 
 // hashOn takes the running hash of an upload further.

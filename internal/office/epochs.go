@@ -90,7 +90,8 @@ func wrapIdentity(recipient, desk string, epoch int64, id *age.HybridIdentity) (
 	if _, err := fmt.Fprintf(w, "# desk %s epoch %d\n%s\n", desk, epoch, id.String()); err != nil {
 		return nil, err
 	}
-	return file.Bytes(), w.Close()
+	err = w.Close() // writes the end of the file, so Bytes comes after it
+	return file.Bytes(), err
 }
 
 // Acknowledge opens the package of a desk's latest key, compares the key with

@@ -73,7 +73,7 @@ func TestBlindness(t *testing.T) {
 	ppo, registry := f.office("hppo-kraljevo", "registry")
 	d := f.complaint(legal, registry)
 	d.Text = envelope.Text{Subject: sentinels[4], Body: sentinels[1] + " " + sentinels[2],
-		Fields: map[string]string{"facts-of-case": sentinels[0], "indicators": "none"}}
+		Fields: map[string]string{"facts-of-case": sentinels[0], "indicators": "none", "age": "adult", "role": "authority"}}
 	content := strings.Repeat(sentinels[3]+"\n", 5000)
 	d.Files = []envelope.File{{Name: sentinels[3] + ".txt", Type: "text/plain", Size: int64(len(content)), Content: strings.NewReader(content)}}
 	sent, err := swc.Send(t.Context(), d)

@@ -76,7 +76,7 @@ func (s *sender) seal(ctx context.Context, core messaging.Core, to *demo.Desk, f
 // core is the visible part of a message as rs-a wants it.
 func (s *sender) core(kind string, basis messaging.Basis) messaging.Core {
 	return messaging.Core{Basis: basis, Case: statement.NewID(statement.Case), Cats: []string{"identity"}, Created: s.f.Clock.Now(),
-		Dir: s.f.dirHead(), Facts: map[string]string{}, From: messaging.From{Desk: s.desk.ID, Inst: s.desk.Member.ID, Key: s.by().Key},
+		Dir: s.f.head, Facts: map[string]string{}, From: messaging.From{Desk: s.desk.ID, Inst: s.desk.Member.ID, Key: s.by().Key},
 		Kind: kind, Msg: statement.NewID(statement.Message), Obl: []messaging.Act{}, Pack: "rs-a@1",
 		Subj: []string{statement.NewID(statement.Person)}, Urg: "R"}
 }

@@ -34,8 +34,9 @@ func rounds(n int) int {
 // field is a world with a log that can be searched.
 type field struct {
 	*demo.World
-	t   *testing.T
-	log *buffer
+	t    *testing.T
+	log  *buffer
+	head messaging.DirHead // of the directory when the world was open
 }
 
 type buffer struct {
@@ -70,7 +71,9 @@ func openField(t *testing.T, change func(*demo.Options)) *field {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.Close() })
-	return &field{World: w, t: t, log: log}
+	f := &field{World: w, t: t, log: log}
+	f.head = f.dirHead()
+	return f
 }
 
 // memoryDir is a folder in memory where the machine has one: for tests whose
@@ -107,15 +110,17 @@ func (f *field) complaint(from, to string) office.Draft {
 	return office.Draft{Desk: from, Family: "rs-a", Kind: "complaint", To: []string{to}, Subj: []string{statement.NewID(statement.Person)},
 		Basis: messaging.Basis{Code: "legal-obligation", Purpose: "procedure"}, Cats: []string{"identity"},
 		Facts: map[string]string{"complainant": "institution"},
-		Text:  envelope.Text{Subject: "subject", Body: "body", Fields: map[string]string{"facts-of-case": "facts", "indicators": "none"}}}
+		Text:  envelope.Text{Subject: "subject", Body: "body", Fields: map[string]string{"facts-of-case": "facts", "indicators": "none", "age": "adult", "role": "authority"}}}
 }
 
 func (f *field) must(err error) {
 	f.t.Helper()
 	if err != nil {
-		f.t.Fatal(err)
+		f.t.Fatalf("%v\n%s", err, tail(f.log.Bytes(), 3000))
 	}
 }
+
+func tail(b []byte, n int) []byte { return b[max(0, len(b)-n):] }
 
 // sound fails the test unless fsck finds nothing.
 func sound(t *testing.T, store exchange.Store, packs *demo.World) {
