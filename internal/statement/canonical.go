@@ -14,6 +14,10 @@ import (
 // MaxSize bounds a statement and a message payload, in bytes.
 const MaxSize = 32 << 10
 
+// MaxDepth bounds how deep arrays and objects nest: no format of ours needs a
+// third of it, and no reader of others' bytes should recurse at their will.
+const MaxDepth = 32
+
 // maxSafe is the largest integer that every JSON implementation reads exactly
 // (RFC 8785 §3.2.2.3, IEEE 754 double).
 const maxSafe = 1<<53 - 1
@@ -67,7 +71,7 @@ func Unmarshal(data []byte, v any) error {
 func checkTokens(data []byte) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
-	for {
+	for depth := 0; ; {
 		tok, err := dec.Token()
 		if err == io.EOF {
 			return nil
@@ -76,6 +80,10 @@ func checkTokens(data []byte) error {
 			return err
 		}
 		switch t := tok.(type) {
+		case json.Delim:
+			if depth += step(t); depth > MaxDepth {
+				return fmt.Errorf("nested deeper than %d levels", MaxDepth)
+			}
 		case nil:
 			return errors.New("null is not a value here")
 		case string:
@@ -89,4 +97,12 @@ func checkTokens(data []byte) error {
 			}
 		}
 	}
+}
+
+// step is what a bracket adds to the depth.
+func step(d json.Delim) int {
+	if d == '{' || d == '[' {
+		return 1
+	}
+	return -1
 }

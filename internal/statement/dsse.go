@@ -89,8 +89,9 @@ func (d *DSSE) AddSignature(ctx context.Context, s Signer) error {
 
 // Verify checks that exactly the distinct keys given signed d, each once and
 // nobody else: signatures are themselves unsigned, so a surplus one is refused.
+// Without a key nothing verifies, not even a statement without signatures.
 func (d *DSSE) Verify(keys ...ed25519.PublicKey) error {
-	if len(d.Signatures) != len(keys) {
+	if len(keys) == 0 || len(d.Signatures) != len(keys) {
 		return fmt.Errorf("statement: %d signatures, want %d: %w", len(d.Signatures), len(keys), ErrSignature)
 	}
 	byID := make(map[string]ed25519.PublicKey, len(keys))
