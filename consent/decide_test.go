@@ -195,6 +195,25 @@ func TestCodes(t *testing.T) {
 	}
 }
 
+// Of two consents that come equally far the one with the lower ID is named,
+// before the category and from it on.
+func TestDetailOfEquals(t *testing.T) {
+	one, two := given(), with(given(), func(s *Statement) { s.ID = id("k", "2") })
+	lower := min(one.ID, two.ID)
+	for code, change := range map[string]func(*Request){
+		CodeRecipient: func(r *Request) { r.To = []Party{policA} },
+		CodeCategory:  func(r *Request) { r.Cats = []string{"health"} },
+	} {
+		req := ask(1)
+		req.Basis.Consents = []messaging.ConsentRef{{ID: max(one.ID, two.ID), Ver: 1}, {ID: lower, Ver: 1}}
+		change(&req)
+		d, err := Decide(book(recordOf(t, one), recordOf(t, two)), testPack(), req, t0)
+		if err != nil || d.Code != code || !strings.HasSuffix(d.Detail, lower+" version 1") {
+			t.Errorf("%+v, %v, want %s for %s", d, err, code, lower)
+		}
+	}
+}
+
 func TestUsed(t *testing.T) {
 	v1 := given()
 	twin := with(v1, func(s *Statement) { s.ID = id("k", "twin") })

@@ -203,14 +203,15 @@ func approach(cited []*candidate, subj string, t Party) (open []*candidate, stag
 	return open, stage, nearest
 }
 
-// best returns how far the nearest consent comes, and marks all that permit.
+// best returns how far the nearest of open comes, which is never empty and past
+// the first stage, and marks all that permit.
 func best(open []*candidate, cat string) (stage int, nearest *candidate) {
 	for _, c := range open {
 		n := c.rest(cat)
 		if n == passed {
 			c.used = true
 		}
-		if nearest == nil || n > stage {
+		if n > stage {
 			stage, nearest = n, c
 		}
 	}

@@ -51,6 +51,7 @@ func TestAppend(t *testing.T) {
 		{"next", Recorded(v2, 11, v2.At), true},
 		{"same leaf", Recorded(v2, 10, v2.At), false},
 		{"same version", Recorded(v1, 11, v2.At), false},
+		{"prev is another", Recorded(with(v2, func(s *Statement) { s.Prev = 0 }), 11, v2.At), false},
 		{"a hole", Recorded(follow(v2, Requested, nil), 11, v2.At), false},
 		{"another consent", Recorded(with(v2, func(s *Statement) { s.ID = id("k", "2") }), 11, v2.At), false},
 		{"act and event disagree", Version{Idx: 11, At: v2.At, Act: Given, S: *v2, By: v2.By}, false},
@@ -243,6 +244,15 @@ func TestFirstVersionOverAlready(t *testing.T) {
 	var refused *TransitionError
 	if err := r.Next(testPack(), s, s.NA); !errors.As(err, &refused) || refused.Reason != NoTime {
 		t.Errorf("at its end: %v", err)
+	}
+}
+
+// Parse refuses such a statement; Next does not rely on it.
+func TestNextWithAnotherPrev(t *testing.T) {
+	s := with(follow(given(), Withdrawn, nil), func(s *Statement) { s.Prev = 0 })
+	var refused *TransitionError
+	if err := recordOf(t, given()).Next(testPack(), s, s.At); !errors.As(err, &refused) || refused.Reason != NoVersion {
+		t.Errorf("%v, want %s", err, NoVersion)
 	}
 }
 

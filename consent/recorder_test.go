@@ -1,8 +1,10 @@
 package consent
 
 import (
+	"errors"
 	"testing"
 
+	"github.com/odziv/odziv/internal/rules"
 	"github.com/odziv/odziv/internal/statement"
 )
 
@@ -63,6 +65,17 @@ func TestMayRecord(t *testing.T) {
 	s := with(given(), func(s *Statement) { s.To = []string{swcAL.Desk} })
 	if cosign, err := MayRecord(testPack(), s, swcA, member, true, nil); err != nil || cosign {
 		t.Errorf("without instOf only desk and institution as written count: %t, %v", cosign, err)
+	}
+}
+
+// A word that no pack can hold asks for nobody's signature and records nothing.
+func TestMayRecordUnderABrokenPack(t *testing.T) {
+	pack := *testPack()
+	pack.Consent.Recorders = []rules.Recorder{{Acts: []string{"given"}, Types: []string{"swc"}, Cosign: "sometimes"}}
+	cosign, err := MayRecord(&pack, given(), swcA, nil, true, nil)
+	var fault *CheckError
+	if err == nil || errors.As(err, &fault) || cosign {
+		t.Errorf("%t, %v", cosign, err)
 	}
 }
 
