@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 
@@ -270,4 +271,18 @@ func FuzzParseDSSE(f *testing.F) {
 			t.Fatal("verifies under nobody's key")
 		}
 	})
+}
+
+// The examples of FORMAT.md are vectors.
+func TestFormatExamples(t *testing.T) {
+	page, err := os.ReadFile("FORMAT.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := loadDSSE(t).Signed[0]
+	for _, example := range []string{c.DSSE, string(PAE(c.Type, []byte(c.Payload))), "k_aaaqeayeaudaocajbifqydiob4"} {
+		if !strings.Contains(string(page), example) {
+			t.Errorf("FORMAT.md does not show %s", example)
+		}
+	}
 }
