@@ -30,7 +30,7 @@ func decodeMeta(data []byte, meta *evidence.Meta) error {
 	if len(data) > evidence.MaxObject {
 		return fmt.Errorf("meta of %d bytes, at most %d", len(data), evidence.MaxObject)
 	}
-	if err := statement.Unmarshal(data, meta); err != nil {
+	if err := decode(data, meta); err != nil {
 		return fmt.Errorf("meta: %w", err)
 	}
 	return nil

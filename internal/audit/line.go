@@ -3,7 +3,6 @@ package audit
 import (
 	"bytes"
 	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -157,7 +156,7 @@ func stringEnd(data []byte, i int) int {
 func (s *shownOpening) check(leaf []byte) (*evidence.Meta, *evidence.Priv, error) {
 	if s.priv != nil {
 		o := evidence.Opening{Meta: s.meta, RM: s.rm, Priv: s.priv, RP: s.rp}
-		return o.Check(leaf, s.idx)
+		return checkOpening(&o, leaf, s.idx)
 	}
 	return s.checkMeta(leaf)
 }
@@ -169,9 +168,7 @@ func (s *shownOpening) checkMeta(leaf []byte) (*evidence.Meta, *evidence.Priv, e
 	if err != nil {
 		return nil, nil, err
 	}
-	h := hmac.New(sha256.New, s.rm)
-	h.Write(s.meta)
-	if !hmac.Equal(h.Sum(nil), l.M) {
+	if !hmac.Equal(mac(s.rm, s.meta), l.M) {
 		return nil, nil, fmt.Errorf("leaf %d: %w", s.idx, evidence.ErrOpening)
 	}
 	var meta evidence.Meta

@@ -72,7 +72,7 @@ func (s *said) agrees(meta *evidence.Meta, priv *evidence.Priv) error {
 // readStatement decodes a signed statement of the event.
 func readStatement(event string, d *statement.DSSE) (*said, error) {
 	if event == evidence.MessageSubmitted {
-		n, err := messaging.Parse(d)
+		n, err := parseNotice(d)
 		if err != nil {
 			return nil, err
 		}
