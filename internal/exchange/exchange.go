@@ -72,9 +72,11 @@ func follow(ctx context.Context, r ledger.Reader, dir *directory.State) (*direct
 			return nil, err
 		}
 		for _, leaf := range leaves {
-			if dir, err = dir.Apply(leaf); err != nil {
-				return nil, fmt.Errorf("directory entry does not apply: %w", err)
+			next, err := dir.Apply(leaf)
+			if err != nil {
+				return nil, fmt.Errorf("directory entry %d does not apply: %w", dir.N(), err)
 			}
+			dir = next
 		}
 	}
 	return dir, nil

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"github.com/odziv/odziv/internal/evidence"
 	"github.com/odziv/odziv/internal/rules"
 	"github.com/odziv/odziv/keys/directory"
@@ -30,19 +32,14 @@ const maxFindings = 100
 func Check(ctx context.Context, store, scratch Store, packs *rules.Set, progress func(done, total int64)) ([]Finding, error) {
 	var found []Finding
 	err := store.Read(ctx, func(v View) error {
-		for _, log := range ledger.Logs {
-			broken, err := ledger.Check(ctx, v, log)
-			if err != nil {
-				return err
-			}
-			for _, b := range broken {
-				found = append(found, Finding{Where: log.String(), What: b.String()})
-			}
-		}
 		dir, err := follow(ctx, v, directory.New())
 		if err != nil {
 			found = append(found, Finding{Where: "dir", What: err.Error()})
-			return nil
+		}
+		trees, err := checkTrees(ctx, v, dir)
+		found = append(found, trees...)
+		if err != nil || dir == nil {
+			return err
 		}
 		r := &replay{ctx: ctx, from: v, dir: dir, packs: packs, progress: progress}
 		if err := scratch.Write(ctx, func(tx Tx) error { return r.run(tx) }); err != nil {
@@ -54,6 +51,37 @@ func Check(ctx context.Context, store, scratch Store, packs *rules.Set, progress
 		return err
 	})
 	return found, err
+}
+
+// checkTrees recomputes both trees from their entries. With a directory to name
+// the keys, every checkpoint must also be signed.
+func checkTrees(ctx context.Context, v View, dir *directory.State) ([]Finding, error) {
+	var found []Finding
+	for _, log := range ledger.Logs {
+		var known []note.Verifier
+		if dir != nil {
+			key, err := ledger.ParseVerifierKey(vkeyOf(dir, log))
+			if err != nil {
+				return found, err
+			}
+			known = append(known, key)
+		}
+		broken, err := ledger.Check(ctx, v, log, known...)
+		if err != nil {
+			return found, err
+		}
+		for _, b := range broken {
+			found = append(found, Finding{Where: log.String(), What: b.String()})
+		}
+	}
+	return found, nil
+}
+
+func vkeyOf(dir *directory.State, log ledger.Log) string {
+	if log == ledger.Dir {
+		return dir.Logs().Dir
+	}
+	return dir.Logs().Ev
 }
 
 // Rebuild drops every derived table and derives it anew, in one transaction.
@@ -113,6 +141,9 @@ func (r *replay) run(into Tx) error {
 		}
 		return r.one(p, idx, o)
 	})
+	if err == nil && next == head.Size && next > 0 && p.at != head.At && len(r.found) == 0 {
+		r.note(next-1, "the head's time is not that of its last leaf")
+	}
 	for ; next < head.Size; next++ {
 		missing = append(missing, next)
 	}
@@ -165,6 +196,10 @@ func (r *replay) one(p *projection, idx int64, o evidence.Opening) error {
 	}
 	for _, o := range priv.Opens {
 		h.Opens = append(h.Opens, o.O)
+		h.Listed = append(h.Listed, obligation.Listed{O: o.O, Rule: o.Rule, Obligor: o.OR, Obligee: o.EE, Due: o.Due, N: o.N})
+	}
+	for _, m := range priv.Moves {
+		h.Moved = append(h.Moved, obligation.Moved{O: m.O, Op: m.Op, State: obligation.State(m.State)})
 	}
 	changes, err := obligation.Replay(p, p, h.Event, r.holes)
 	if err != nil {
