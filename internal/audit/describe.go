@@ -31,6 +31,9 @@ func (v *fileVerifier) describe(meta *evidence.Meta, s *said, found *ItemFound) 
 		}
 	case *consent.Statement:
 		r.say(FactVersion, b.ID, b.Ver, string(b.Act()), instant(meta.At), b.By.Inst)
+		if !b.Act().Permits() {
+			break
+		}
 		r.say(FactScope, list(b.From), list(b.To), list(b.Purposes), list(b.Cats), instant(b.NB), instant(b.NA))
 	}
 }

@@ -109,13 +109,18 @@ func (h *history) feed(desk string) *feed {
 // deliver wants the feed numbers of every desk to grow, and notes what lies
 // between. That many entries must be hidden before this one.
 func (h *history) deliver(idx int64, to []evidence.Delivery) {
+	hidden := idx - h.shown.count + 1 + h.v.report.Bundle.MetaOnly
 	for _, d := range to {
+		if h.v.dir != nil && h.v.dir.InstOfDesk(d.Desk) == "" {
+			h.found(idx, "to: %.40q is no desk of the directory", d.Desk)
+			continue
+		}
 		f := h.feed(d.Desk)
 		if d.N <= f.last {
 			h.found(idx, "to: number %d of the feed of %s was given before", d.N, d.Desk)
 			continue
 		}
-		if gap := d.N - f.last - 1; gap > idx-h.shown.count+1 {
+		if gap := d.N - f.last - 1; gap > hidden {
 			h.found(idx, "to: number %d of the feed of %s leaves out %d, more than there are entries not shown", d.N, d.Desk, gap)
 		} else {
 			f.leave(d.N)
@@ -158,7 +163,8 @@ func (h *history) erase(idx int64, e *evidence.ErasureData) {
 // finish says what only the whole shows: completeness, feeds without holes.
 func (h *history) finish() {
 	counts := h.v.report.Bundle
-	if counts.Complete() && counts.MetaOnly == 0 {
+	complete := counts.Complete() && counts.MetaOnly == 0
+	if complete {
 		for desk, f := range h.feeds {
 			if len(f.gaps) > 0 || f.more {
 				h.v.found.put(Finding{Log: ledger.Ev.String(), Idx: -1, What: fmt.Sprintf(
@@ -167,7 +173,7 @@ func (h *history) finish() {
 		}
 	}
 	if h.rules != nil {
-		h.rules.finish(counts.Complete())
+		h.rules.finish(complete)
 	}
 }
 

@@ -162,7 +162,18 @@ func checkSigners(view directory.View, c *checked) error {
 		return fmt.Errorf("from: %.40q, the desk is of type %s", c.meta.From, want)
 	}
 	if n, ok := c.said.body.(*messaging.Notice); ok {
-		return checkTypes(view, c.meta.To, n.Core)
+		return errors.Join(checkTypes(view, c.meta.To, n.Core), checkEpochs(view, n.Core))
+	}
+	return nil
+}
+
+// checkEpochs wants every recipient named under the key that senders were to use.
+func checkEpochs(view directory.View, core *messaging.Core) error {
+	for _, to := range core.To {
+		e, ok := view.ActiveEpoch(to.Desk)
+		if !ok || e.E != to.Epoch || e.RK != to.RK {
+			return fmt.Errorf("core.to: epoch %d of %s was not its active key", to.Epoch, to.Desk)
+		}
 	}
 	return nil
 }

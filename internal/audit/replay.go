@@ -35,15 +35,23 @@ type replay struct {
 	disclosed map[string][]disclosure
 	blocked   map[obligation.Block]bool
 
+	acks      map[string][]messaging.Recipient // of messages nobody said yet to have opened
+
 	size    int    // what the book remembers
 	stopped string // why obligations are not derived any more
 	holes   bool
+	done    tally
+	whole   tally    // done before the first hole
 	doubts  findings // after the first hole: they count only if it is an erasure
 }
 
+// tally is how far obligations were derived, and how many.
+type tally struct{ duties, upTo int64 }
+
 func newReplay(v *bundleVerifier) *replay {
 	return &replay{v: v, book: obligation.NewMemory(), cals: map[string]*obligation.Calendar{}, consents: map[string]*consent.Record{},
-		ended: map[string]bool{}, disclosed: map[string][]disclosure{}, blocked: map[obligation.Block]bool{}}
+		ended: map[string]bool{}, disclosed: map[string][]disclosure{}, blocked: map[obligation.Block]bool{},
+		acks: map[string][]messaging.Recipient{}}
 }
 
 // take derives again what one opening did.
@@ -52,21 +60,25 @@ func (r *replay) take(c *checked, holes bool) {
 	if r.stopped != "" {
 		return
 	}
-	if c.meta.Idx > 0 && r.size > MaxReplay {
+	if r.size >= MaxReplay {
 		r.stop("there are more than this program holds in memory")
 		return
 	}
 	if err := r.one(c); err != nil {
 		r.find(c.meta.Idx, err.Error())
 	}
-	if r.stopped == "" {
-		r.v.report.Bundle.DutiesUpTo = c.meta.Idx + 1
+	if r.stopped != "" {
+		return
+	}
+	r.done.upTo = c.meta.Idx + 1
+	if !holes {
+		r.whole = r.done
 	}
 }
 
 func (r *replay) stop(why string) {
 	r.stopped, r.book = why, obligation.NewMemory()
-	r.disclosed, r.blocked, r.consents = nil, nil, nil
+	r.disclosed, r.blocked, r.consents, r.acks = nil, nil, nil, nil
 }
 
 // find notes a difference. After a hole that no erasure explains it may come
@@ -87,6 +99,9 @@ func (r *replay) one(c *checked) error {
 	if err := r.decide(c); err != nil {
 		r.find(c.meta.Idx, err.Error())
 	}
+	if err := r.opened(c); err != nil {
+		r.find(c.meta.Idx, err.Error())
+	}
 	ev := r.eventOf(c)
 	changes, err := obligation.Replay(r.book, r, ev, r.holes)
 	if err != nil {
@@ -95,9 +110,23 @@ func (r *replay) one(c *checked) error {
 	if err := r.listed(c, changes); err != nil && !r.holes {
 		r.find(c.meta.Idx, err.Error())
 	}
-	r.v.report.Bundle.Duties += int64(len(changes.Opens))
+	r.done.duties += int64(len(changes.Opens))
 	r.record(c, ev, changes)
 	return nil
+}
+
+// opened wants the secret of a receipt of opening to be the one that the message
+// committed to for that desk: only who decrypted it can know it.
+func (r *replay) opened(c *checked) error {
+	b, ok := c.said.body.(*messaging.Decrypted)
+	if !ok {
+		return nil
+	}
+	core := messaging.Core{To: r.acks[b.Msg]}
+	if len(core.To) == 0 && r.holes {
+		return nil
+	}
+	return core.CheckAck(b.Desk, b.Secret)
 }
 
 // missingPack names the pack that a signed statement was accepted under, if the
@@ -169,6 +198,7 @@ func (r *replay) record(c *checked, ev obligation.Event, ch obligation.Changes) 
 	}
 	switch b := c.said.body.(type) {
 	case *messaging.Notice:
+		r.acks[b.Core.Msg] = b.Core.Others()
 		for _, used := range c.priv.Cons {
 			r.disclosed[used.ID] = append(r.disclosed[used.ID], disclosure{b.Core.Msg, b.Core.From.Inst, b.Core})
 		}
@@ -206,13 +236,16 @@ func (r *replay) lift(c *checked, lifted *consent.ConflictLifted) {
 
 // finish lets what was found after a hole count if every hole is an erasure.
 func (r *replay) finish(complete bool) {
+	counts, done := r.v.report.Bundle, r.whole
 	if complete {
+		done = r.done
 		for _, f := range r.doubts {
 			r.v.found.put(f)
 		}
 	}
-	if r.holes && !complete && r.stopped == "" {
+	if !complete && r.stopped == "" {
 		r.stopped = "not every entry is shown"
 	}
+	counts.Duties, counts.DutiesUpTo = done.duties, done.upTo
 	r.v.undone = r.stopped
 }

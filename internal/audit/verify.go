@@ -192,7 +192,7 @@ func (v *fileVerifier) signers(meta *evidence.Meta, priv *evidence.Priv, s *said
 		return err
 	}
 	found.Replay = true
-	return v.replayed(meta, s)
+	return v.replayed(meta, s, found.Signers)
 }
 
 // chainAt is the chain as of the first n leaves.
@@ -214,7 +214,7 @@ func (v *fileVerifier) chainAt(n int64) (*chain, error) {
 
 // replayed asks a directory that the verifier replayed before whether the key
 // was in force when the statement was accepted.
-func (v *fileVerifier) replayed(meta *evidence.Meta, s *said) error {
+func (v *fileVerifier) replayed(meta *evidence.Meta, s *said, signers []Signer) error {
 	dir := v.trust.Directory
 	if dir.Genesis() != v.report.Genesis {
 		return errors.New("the directory at hand has another genesis")
@@ -222,5 +222,11 @@ func (v *fileVerifier) replayed(meta *evidence.Meta, s *said) error {
 	if meta.DirN > dir.N() {
 		return fmt.Errorf("the directory at hand has %d entries, the statement was accepted under %d: get a newer bundle", dir.N(), meta.DirN)
 	}
-	return dir.At(meta.DirN).MayAct(s.by.Key, s.by.Desk, meta.At)
+	view := dir.At(meta.DirN)
+	for _, who := range signers[1:] {
+		if o, ok := view.OfficerByKey(who.Key); !ok || !o.ActiveAt(meta.At) {
+			return fmt.Errorf("the key %s was revoked or out of its term", who.Key)
+		}
+	}
+	return view.MayAct(s.by.Key, s.by.Desk, meta.At)
 }
