@@ -94,10 +94,10 @@ type Caller struct {
 }
 
 // Key finds the public key of a request's signer among everyone the directory
-// knows. Revocation counts at once; validity in time is checked per use case.
+// knows. Revocation and the end of a term count at once.
 func (x *Exchange) Key(keyID string) (ed25519.PublicKey, bool) {
 	actor, ok := x.Directory().Actor(keyID)
-	if !ok {
+	if !ok || !actor.ActiveAt(x.Clock.Now()) {
 		return nil, false
 	}
 	return actor.Key, true
@@ -118,6 +118,7 @@ type job struct {
 func submit[T any](ctx context.Context, x *Exchange, c Caller, rec *refusalRecord, f func(s *section) (T, error)) (T, error) {
 	var result T
 	j := &job{caller: c, refuse: rec, done: make(chan struct{}), run: func(s *section) (err error) {
+		defer recovered(&err)
 		result, err = f(s)
 		return err
 	}}
@@ -132,6 +133,14 @@ func submit[T any](ctx context.Context, x *Exchange, c Caller, rec *refusalRecor
 	case <-ctx.Done():
 		var zero T
 		return zero, ctx.Err()
+	}
+}
+
+// recovered turns a panic of one job into its failure: a fault that some input
+// finds must not stop the exchange for everybody.
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("exchange: panic: %v", p)
 	}
 }
 
@@ -172,8 +181,10 @@ func (x *Exchange) group(ctx context.Context, jobs []*job) {
 			return err
 		}
 		for _, j := range jobs {
+			// What fails here fails for this job alone: its savepoint is rolled
+			// back. If it is the store that fails, so will the commit.
 			if j.err = s.attempt(j); fatal(j.err) {
-				return j.err
+				j.err = x.unknown(j.err)
 			}
 		}
 		after = s.dir

@@ -82,19 +82,25 @@ func (s *section) attempt(j *job) error {
 		return err
 	}
 	s.opened, s.told = nil, map[string]bool{}
-	dir, dirMark, evMark := s.dir, s.log[ledger.Dir].Mark(), s.log[ledger.Ev].Mark()
-	err := s.tx.Savepoint(s.ctx, func() error { return j.run(s) })
-	if err == nil {
-		return nil
-	}
-	s.dir = dir
-	s.log[ledger.Dir].Rollback(dirMark)
-	s.log[ledger.Ev].Rollback(evMark)
+	err := s.within(func() error { return j.run(s) })
 	var r *Refusal
 	if errors.As(err, &r) && r.leaf && j.refuse != nil {
-		if err := s.recordRefusal(j.caller, j.refuse, r); err != nil {
+		if err := s.within(func() error { return s.recordRefusal(j.caller, j.refuse, r) }); err != nil {
 			return err
 		}
+	}
+	return err
+}
+
+// within runs f so that all it did counts, or nothing: in the store, in the
+// trees and in the directory.
+func (s *section) within(f func() error) error {
+	dir, dirMark, evMark := s.dir, s.log[ledger.Dir].Mark(), s.log[ledger.Ev].Mark()
+	err := s.tx.Savepoint(s.ctx, f)
+	if err != nil {
+		s.dir = dir
+		s.log[ledger.Dir].Rollback(dirMark)
+		s.log[ledger.Ev].Rollback(evMark)
 	}
 	return err
 }
