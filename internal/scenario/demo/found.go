@@ -42,7 +42,7 @@ func (w *World) found(ctx context.Context, packs []string) error {
 	if err != nil {
 		return err
 	}
-	return w.published(ctx)
+	return w.Published(ctx)
 }
 
 // adopt puts rule packs in force from the beginning.
@@ -114,12 +114,11 @@ func (w *World) addDesk(d *Desk) {
 	w.byDesk[d.ID] = d
 }
 
-// published waits until a signed checkpoint covers the directory as it stands,
-// so that whoever synchronises next sees all of it.
-func (w *World) published(ctx context.Context) error {
+// Published waits until signed checkpoints cover both trees as they stand, so
+// that whoever synchronises next sees all of it, and everything has its proof.
+func (w *World) Published(ctx context.Context) error {
 	for {
-		size := w.Exchange.Directory().N()
-		covered, err := w.covered(ctx, size)
+		covered, err := w.covered(ctx)
 		if err != nil || covered {
 			return err
 		}
@@ -129,15 +128,19 @@ func (w *World) published(ctx context.Context) error {
 	}
 }
 
-func (w *World) covered(ctx context.Context, size int64) (bool, error) {
+func (w *World) covered(ctx context.Context) (bool, error) {
 	covered := true
 	err := w.Exchange.Store.View(ctx, func(r ledger.Reader) error {
-		for log, want := range map[ledger.Log]int64{ledger.Dir: size, ledger.Ev: 0} {
+		for _, log := range ledger.Logs {
+			head, err := r.Head(ctx, log)
+			if err != nil {
+				return err
+			}
 			last, err := r.LastCheckpoint(ctx, log)
 			if err != nil {
 				return err
 			}
-			covered = covered && last.Exists() && last.Size >= want
+			covered = covered && last.Exists() && last.Size >= head.Size
 		}
 		return nil
 	})
@@ -155,7 +158,7 @@ func (w *World) Represent(ctx context.Context, sponsor string) (*Desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d, w.published(ctx)
+	return d, w.Published(ctx)
 }
 
 // Pin is what a program remembers of this exchange.

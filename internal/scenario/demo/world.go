@@ -17,6 +17,7 @@ import (
 	"github.com/odziv/odziv/internal/rules"
 	"github.com/odziv/odziv/internal/server"
 	"github.com/odziv/odziv/internal/statement"
+	"github.com/odziv/odziv/ledger"
 )
 
 // Host is the name of every demonstration's exchange. It resolves nowhere
@@ -150,6 +151,22 @@ func (w *World) DeskByID(id string) (*Desk, bool) {
 	defer w.mu.Unlock()
 	d, ok := w.byDesk[id]
 	return d, ok
+}
+
+// Sizes are the numbers of leaves of the two trees.
+func (w *World) Sizes(ctx context.Context) (dir, ev int64, err error) {
+	err = w.Exchange.Store.View(ctx, func(r ledger.Reader) error {
+		heads := map[ledger.Log]*int64{ledger.Dir: &dir, ledger.Ev: &ev}
+		for _, log := range ledger.Logs {
+			head, err := r.Head(ctx, log)
+			if err != nil {
+				return err
+			}
+			*heads[log] = head.Size
+		}
+		return nil
+	})
+	return dir, ev, err
 }
 
 // client is a connection of whoever signs. A demonstration's server is never

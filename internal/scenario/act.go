@@ -1,0 +1,384 @@
+package scenario
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/odziv/odziv/consent"
+	"github.com/odziv/odziv/internal/evidence"
+	"github.com/odziv/odziv/internal/office"
+	"github.com/odziv/odziv/internal/statement"
+	"github.com/odziv/odziv/messaging"
+	"github.com/odziv/odziv/messaging/envelope"
+)
+
+// perform does what a step says. An error may be a no, see saidNo.
+func (c *cast) perform(ctx context.Context, s *Step) error {
+	switch {
+	case s.Send != nil:
+		return c.send(ctx, s.Send)
+	case len(s.Set) > 0:
+		return c.sendSet(ctx, s.Set)
+	case s.Read != nil:
+		return c.read(ctx, s.Read)
+	case s.Retrieve != nil:
+		return c.retrieve(ctx, s.Retrieve)
+	case s.Attest != nil:
+		return c.attest(ctx, s.Attest)
+	case s.Link != nil:
+		return c.link(ctx, s.Link)
+	case s.Consent != nil:
+		return c.consent(ctx, s.Consent)
+	case s.Grant != nil:
+		return c.grant(ctx, s.Grant)
+	case s.EndGrant != nil:
+		return c.endGrant(ctx, s.EndGrant)
+	case s.Exclude != nil:
+		return c.exclude(ctx, s.Exclude)
+	case s.Silence != nil:
+		return c.silence(ctx, s.Silence)
+	case s.Issue != nil:
+		return c.issue(ctx, s.Issue)
+	case s.Look != nil:
+		items, err := c.feedOf(ctx, s.Look.By)
+		c.looked = c.viewOf(items)
+		return err
+	}
+	return nil
+}
+
+// send sends one message.
+func (c *cast) send(ctx context.Context, m *Send) error {
+	o, t, d, err := c.draft(ctx, m)
+	if err != nil {
+		return err
+	}
+	sent, err := o.Send(ctx, d)
+	if err != nil {
+		return err
+	}
+	return c.sent(t, &sent, d)
+}
+
+// sendSet sends the messages of one act.
+func (c *cast) sendSet(ctx context.Context, set []*Send) error {
+	var at *office.Office
+	var drafts []office.Draft
+	var things []*thing
+	for _, m := range set { // every name first: a message may speak of another
+		c.note(&thing{name: m.As, id: statement.NewID(statement.Message), by: m.From})
+	}
+	for _, m := range set {
+		o, t, d, err := c.draft(ctx, m)
+		if err != nil {
+			return err
+		}
+		at, drafts, things = o, append(drafts, d), append(things, t)
+	}
+	sent, err := at.SendSet(ctx, drafts)
+	if err != nil {
+		return err
+	}
+	for i := range sent {
+		if err := c.sent(things[i], &sent[i], drafts[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// draft turns a message of the file into one that can be sealed.
+func (c *cast) draft(ctx context.Context, m *Send) (*office.Office, *thing, office.Draft, error) {
+	o, desk, err := c.office(ctx, m.From)
+	if err != nil {
+		return nil, nil, office.Draft{}, err
+	}
+	t := c.things[m.As]
+	if t == nil || t.item != nil {
+		t = &thing{name: m.As, id: statement.NewID(statement.Message), by: m.From}
+		c.note(t)
+	}
+	d := office.Draft{Desk: desk.ID, Family: c.f.pack.Family, Kind: m.Kind, Case: c.caseID(m.Case), To: c.parties(m.To), Msg: t.id,
+		Cats: m.Cats, Facts: m.Facts, Urg: m.Urgency, Occurred: m.Occurred.MS,
+		Text: envelope.Text{Subject: m.Subject, Body: m.Body, Fields: m.Fields}}
+	if m.Re != "" {
+		d.Re = c.things[m.Re].id
+	}
+	if len(m.About) > 0 {
+		d.Subj = c.parties(m.About)
+	}
+	if m.Hold != nil {
+		d.Hold = &messaging.Hold{Reason: m.Hold.Reason, Until: m.Hold.Until.MS}
+	}
+	if d.Basis, err = c.basis(&m.Basis); err != nil {
+		return nil, nil, d, err
+	}
+	for _, f := range m.Files {
+		d.Files = append(d.Files, envelope.File{Name: f.Name, Type: f.Type, Size: f.Size, Content: io.LimitReader(filler{}, f.Size)})
+	}
+	d.Acts, err = c.acts(ctx, o, m, &d)
+	return o, t, d, err
+}
+
+// filler is the made-up content of attachments.
+type filler struct{}
+
+func (filler) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = byte(i)
+	}
+	return len(p), nil
+}
+
+func (c *cast) basis(b *Basis) (messaging.Basis, error) {
+	basis := messaging.Basis{Code: b.Code, Purpose: b.Purpose, Ref: b.Ref, Necessity: b.Necessity}
+	for _, name := range b.Consents {
+		k := c.things[name]
+		if k.consent == nil {
+			return basis, fmt.Errorf("consent %s was never recorded", name)
+		}
+		ver := b.Version
+		if ver == 0 {
+			ver = k.consent.Ver
+		}
+		basis.Consents = append(basis.Consents, messaging.ConsentRef{ID: k.id, Ver: ver})
+	}
+	return basis, nil
+}
+
+// sent takes down an accepted message.
+func (c *cast) sent(t *thing, sent *office.Sent, d office.Draft) error {
+	n, err := messaging.Parse(sent.Priv.Stmt)
+	if err != nil {
+		return err
+	}
+	t.id, t.core, t.text = sent.Msg, n.Core, &d.Text
+	c.names[t.id] = t.name
+	return c.record(t, &sent.Item)
+}
+
+// read signs for a message and opens it. What comes out must be what went in.
+func (c *cast) read(ctx context.Context, r *Reading) error {
+	o, desk, err := c.office(ctx, r.By)
+	if err != nil {
+		return err
+	}
+	t := c.things[r.Message]
+	opened, err := o.Read(ctx, desk.ID, t.id)
+	if err != nil {
+		return err
+	}
+	if len(opened.Mismatch) > 0 {
+		return fmt.Errorf("what %s shows does not follow from its body: %v", r.Message, opened.Mismatch)
+	}
+	same := opened.Text.Subject == t.text.Subject && opened.Text.Body == t.text.Body && len(opened.Text.Fields) == len(t.text.Fields)
+	for code, value := range t.text.Fields {
+		same = same && opened.Text.Fields[code] == value
+	}
+	if !same {
+		return fmt.Errorf("%s opened to another text than was sealed", r.Message)
+	}
+	for i := range opened.Att {
+		if err := o.Save(ctx, desk.ID, opened, i, io.Discard); err != nil {
+			return fmt.Errorf("attachment %d of %s: %w", i+1, r.Message, err)
+		}
+	}
+	return nil
+}
+
+func (c *cast) retrieve(ctx context.Context, r *Reading) error {
+	o, desk, err := c.office(ctx, r.By)
+	if err != nil {
+		return err
+	}
+	return o.Retrieve(ctx, desk.ID, c.things[r.Message].id)
+}
+
+func (c *cast) link(ctx context.Context, l *Link) error {
+	o, desk, err := c.office(ctx, l.By)
+	if err != nil {
+		return err
+	}
+	var cases []string
+	for _, name := range l.Cases {
+		cases = append(cases, c.caseID(name))
+	}
+	_, err = o.Link(ctx, desk.ID, c.f.pack.Family, cases)
+	return err
+}
+
+// attest records an act off the system.
+func (c *cast) attest(ctx context.Context, a *Attest) error {
+	o, desk, err := c.office(ctx, a.By)
+	if err != nil {
+		return err
+	}
+	t := &thing{name: a.As, id: statement.NewID(statement.Other), by: a.By}
+	st := messaging.Attested{Channel: a.Channel, From: c.party(a.From), Kind: a.Kind, Outcome: a.Outcome, To: c.party(a.To), What: a.What,
+		Facts: a.Facts, Subj: c.parties(a.About), Head: statement.Head{Case: c.caseID(a.Case), Occurred: a.Occurred.MS}}
+	if a.Message != "" {
+		st.Msg = c.things[a.Message].id
+	}
+	for _, act := range a.Acts {
+		if act.Of == a.As && a.As != "" {
+			st.Obl = append(st.Obl, messaging.Act{Op: act.Op, Of: "self", Rule: act.Rule, Value: act.Value})
+			continue
+		}
+		id, err := c.dutyID(ctx, a.By, act)
+		if err != nil {
+			return err
+		}
+		st.Obl = append(st.Obl, messaging.Act{Op: act.Op, ID: id, Value: act.Value})
+	}
+	item, err := o.Attest(ctx, desk.ID, c.f.pack.Family, st)
+	if err != nil {
+		return err
+	}
+	return c.recordStatement(t, &item)
+}
+
+// recordStatement takes down a statement under the identifier it was given.
+func (c *cast) recordStatement(t *thing, item *evidence.Item) error {
+	opening, err := item.Opening()
+	if err != nil {
+		return err
+	}
+	meta, _, err := opening.Decode()
+	if err != nil {
+		return err
+	}
+	t.id = meta.Obj
+	c.note(t)
+	return c.record(t, item)
+}
+
+// grant lets a representative read; the sponsor signs second.
+func (c *cast) grant(ctx context.Context, g *GrantAct) error {
+	o, desk, err := c.office(ctx, g.By)
+	if err != nil {
+		return err
+	}
+	scope := slices.Clone(g.Scope)
+	slices.Sort(scope)
+	st := evidence.Grant{Head: statement.Head{Case: c.caseID(g.Case)}, Auth: g.Auth, Desk: c.party(g.To), NA: g.Until.MS, NB: o.Now(),
+		Scope: scope, Subj: c.parties(g.About)}
+	waiting, err := o.Grant(ctx, desk.ID, c.f.pack.Family, st)
+	if err != nil {
+		return err
+	}
+	t := &thing{name: g.As, by: g.By, to: g.To, grant: &st}
+	item, err := c.cosign(ctx, waiting, g.Cosign)
+	if err != nil {
+		return err
+	}
+	signed, err := evidence.ParseGrant(waiting.DSSE)
+	if err != nil {
+		return err
+	}
+	t.id, t.grant = signed.ID, signed
+	c.note(t)
+	return c.record(t, item)
+}
+
+// cosign lets the second person sign what waits, and returns what was recorded.
+func (c *cast) cosign(ctx context.Context, waiting office.Waiting, actor string) (*evidence.Item, error) {
+	if waiting.Item != nil {
+		return waiting.Item, nil
+	}
+	if actor == "" {
+		return nil, fmt.Errorf("a second person must sign: say who (cosign)")
+	}
+	o, desk, err := c.office(ctx, actor)
+	if err != nil {
+		return nil, err
+	}
+	list, err := o.Pending(ctx, desk.ID)
+	if err != nil {
+		return nil, err
+	}
+	d := waiting.DSSE
+	for _, p := range list { // the second person signs what they are shown
+		if p.Digest == waiting.Digest {
+			d = p.DSSE
+		}
+	}
+	answer, err := o.Cosign(ctx, d)
+	return answer.Item, err
+}
+
+func (c *cast) endGrant(ctx context.Context, g *EndGrant) error {
+	o, desk, err := c.office(ctx, g.By)
+	if err != nil {
+		return err
+	}
+	_, err = o.EndGrant(ctx, desk.ID, c.f.pack.Family, c.things[g.Of].id, g.Reason)
+	return err
+}
+
+func (c *cast) exclude(ctx context.Context, e *Exclude) error {
+	o, desk, err := c.office(ctx, e.By)
+	if err != nil {
+		return err
+	}
+	term, err := consent.Until(c.f.pack, "adult", consent.Self, o.Now())
+	if err != nil {
+		return err
+	}
+	item, err := o.Exclude(ctx, desk.ID, c.f.pack.Family, consent.ConflictSet{Head: statement.Head{Case: c.caseID(e.Case)},
+		Ground: e.Ground, Level: e.Level, Rel: e.Relation, ReviewBy: term, Subj: c.parties(e.About), Who: c.party(e.Who)})
+	if err != nil {
+		return err
+	}
+	return c.recordStatement(&thing{name: e.As, by: e.By}, &item)
+}
+
+func (c *cast) silence(ctx context.Context, s *SilenceAct) error {
+	o, _, err := c.office(ctx, s.By)
+	if err != nil {
+		return err
+	}
+	id, err := c.dutyID(ctx, s.By, Act{Rule: s.Rule, Of: s.Of, Owed: s.Owed})
+	if err != nil {
+		return err
+	}
+	item, err := o.Silence(ctx, id)
+	if err != nil {
+		return err
+	}
+	return c.recordStatement(&thing{name: s.As, by: s.By}, &item)
+}
+
+// issue makes a document out of the versions of a consent that the actor sees,
+// and puts its digest on record.
+func (c *cast) issue(ctx context.Context, i *Issue) error {
+	o, desk, err := c.office(ctx, i.By)
+	if err != nil {
+		return err
+	}
+	items, err := c.feedOf(ctx, i.By)
+	if err != nil {
+		return err
+	}
+	sum := sha256.New()
+	found := 0
+	for _, f := range items {
+		if f.M == nil || f.M.Obj != c.things[i.Of].id {
+			continue
+		}
+		found++
+		sum.Write(f.Meta)
+		sum.Write(f.Priv)
+	}
+	if found == 0 {
+		return fmt.Errorf("%s sees nothing of %s", i.By, i.Of)
+	}
+	item, err := o.Issue(ctx, desk.ID, c.f.pack.Family, i.Kind, hex.EncodeToString(sum.Sum(nil)))
+	if err != nil {
+		return err
+	}
+	return c.recordStatement(&thing{name: i.As, by: i.By}, &item)
+}

@@ -1,0 +1,226 @@
+package scenario
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/odziv/odziv/internal/scenario/demo"
+)
+
+// Options say how to play.
+type Options struct {
+	World      demo.Options                       // Codes and Clock are filled in
+	All        bool                               // every institution of the demonstration directory
+	Bookkeeper bool                               // reminders and overdue leaves are written at each step
+	Progress   func(what string, done, total int) // nil: nobody is told
+	probe      func(c *cast, step string, x expected) error
+}
+
+// Result is what a play leaves.
+type Result struct {
+	Stories      []*Story       `json:"scenarios"`
+	Missing      []MissingReply `json:"missing"` // at the end
+	Now          int64          `json:"now"`     // virtual
+	Institutions int            `json:"institutions"`
+	Desks        int            `json:"desks"`
+	Directory    int64          `json:"directory"` // leaves
+	Evidence     int64          `json:"evidence"`  // leaves
+}
+
+// Failed says which expectation does not hold, and what was found instead.
+type Failed struct {
+	File    string   `json:"file"`
+	Line    int      `json:"line"`
+	Step    string   `json:"step"`    // number and time
+	What    string   `json:"what"`    // sort of expectation, or "step"
+	Written string   `json:"written"` // as the file says it
+	Found   []string `json:"found"`
+}
+
+func (f *Failed) Error() string {
+	text := fmt.Sprintf("%s:%d: %s, %s does not hold", f.File, f.Line, f.Step, f.What)
+	for _, found := range f.Found {
+		text += "\n  " + found
+	}
+	return text + "\nas written:\n" + f.Written
+}
+
+// Play plays scenarios on one exchange, their steps in the order of their times,
+// and stops at the first that does not hold with a *[Failed]. The world stays
+// open: the caller closes it, also after an error, unless it is nil.
+func Play(ctx context.Context, files []*File, opts Options) (*demo.World, *Result, error) {
+	p := &player{opts: opts}
+	if p.opts.Progress == nil {
+		p.opts.Progress = func(string, int, int) {}
+	}
+	w, err := demo.Open(ctx, p.worldFor(files))
+	if err != nil {
+		return nil, nil, err
+	}
+	p.w = w
+	for _, f := range files {
+		c, err := newCast(ctx, w, f)
+		if err != nil {
+			return w, nil, err
+		}
+		p.casts = append(p.casts, c)
+	}
+	if err := p.run(ctx); err != nil {
+		return w, nil, err
+	}
+	result, err := p.result(ctx)
+	return w, result, err
+}
+
+type player struct {
+	opts  Options
+	w     *demo.World
+	casts []*cast
+}
+
+// before is how long before the first step the world is founded, in ms: rule
+// packs are adopted and desks open by then.
+const before = 3600 * 1000
+
+// worldFor says what the files need.
+func (p *player) worldFor(files []*File) demo.Options {
+	o := p.opts.World
+	start := files[0].Start()
+	for _, f := range files {
+		start = min(start, f.Start())
+		if !slices.Contains(o.Packs, f.Pack) {
+			o.Packs = append(o.Packs, f.Pack)
+		}
+		for _, a := range f.Actors {
+			o.Codes = append(o.Codes, a.institution())
+		}
+	}
+	if p.opts.All {
+		o.Codes = nil
+	}
+	o.Clock, o.Progress = demo.NewClock(start-before), p.opts.Progress
+	return o
+}
+
+// moment is a step of one of the scenarios.
+type moment struct {
+	cast *cast
+	n    int // of the step, from 0
+}
+
+func (m *moment) step() *Step { return &m.cast.f.Steps[m.n] }
+
+// run plays every step of every scenario.
+func (p *player) run(ctx context.Context) error {
+	var all []moment
+	for _, c := range p.casts {
+		for n := range c.f.Steps {
+			all = append(all, moment{c, n})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b moment) int { return int(min(max(a.step().At.MS-b.step().At.MS, -1), 1)) })
+	for i := range all {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := p.play(ctx, &all[i]); err != nil {
+			return err
+		}
+		p.opts.Progress("steps", i+1, len(all))
+	}
+	return nil
+}
+
+// play moves the clock to a step, does what it says and holds what follows
+// against what it expects.
+func (p *player) play(ctx context.Context, m *moment) error {
+	c, s := m.cast, m.step()
+	if err := p.w.Clock.Forward(s.At.MS); err != nil {
+		return err
+	}
+	if p.books(m) {
+		if _, err := p.w.Bookkeep(ctx); err != nil {
+			return fmt.Errorf("bookkeeping: %w", err)
+		}
+	}
+	c.seen = newLook()
+	entry := c.begin(s)
+	if err := c.overdueSince(ctx, entry); err != nil {
+		return err
+	}
+	err := c.perform(ctx, s)
+	c.seen = newLook()
+	if found := c.outcome(s, err, entry); found != nil {
+		return c.failed(m, element("step", m.n)+refusedPath(s), "step", found)
+	}
+	for _, x := range s.Expect.all(element("step", m.n) + ".expect") {
+		if err := p.expect(ctx, m, x); err != nil {
+			return err
+		}
+		c.story.Held++
+	}
+	c.close(entry, s)
+	return nil
+}
+
+// books reports whether the server keeps books at a step.
+func (p *player) books(m *moment) bool {
+	f, s := m.cast.f, m.step()
+	return p.opts.Bookkeeper && (f.Bookkeeper == nil || *f.Bookkeeper) && (s.Bookkeeper == nil || *s.Bookkeeper)
+}
+
+// outcome compares what became of an act with what the step says of it.
+func (c *cast) outcome(s *Step, err error, entry *Entry) []string {
+	no, refused := saidNo(err)
+	switch {
+	case s.Refused == nil && err == nil:
+		return nil
+	case s.Refused == nil && refused:
+		return []string{fmt.Sprintf("the %s said no: %s (%s)", no.by, no.code, no.detail)}
+	case err == nil:
+		return []string{fmt.Sprintf("expected the %s to say no with %s, but it was done", s.Refused.By, s.Refused.Code)}
+	case !refused:
+		return []string{err.Error()}
+	}
+	c.refusedBy(entry, no)
+	d := &differences{}
+	equal(d, "by", &s.Refused.By, no.by)
+	equal(d, "code", &s.Refused.Code, no.code)
+	if s.Refused.For != "" && c.party(s.Refused.For) != no.desk && !strings.Contains(no.detail, c.party(s.Refused.For)) {
+		d.add("for", "expected %s (%s), found %q", s.Refused.For, c.party(s.Refused.For), no.desk+" "+no.detail)
+	}
+	return d.list
+}
+
+func refusedPath(s *Step) string {
+	if s.Refused != nil {
+		return ".refused"
+	}
+	return ""
+}
+
+// expect evaluates one expectation.
+func (p *player) expect(ctx context.Context, m *moment, x expected) error {
+	found, err := m.cast.examine(ctx, x.what)
+	if err != nil {
+		found = append(found, err.Error())
+	}
+	if len(found) > 0 {
+		return m.cast.failed(m, x.path, sortOf(x), found)
+	}
+	if p.opts.probe != nil {
+		return p.opts.probe(m.cast, m.number(), x)
+	}
+	return nil
+}
+
+func (m *moment) number() string {
+	return fmt.Sprintf("step %d (%s)", m.n+1, m.step().At.Text)
+}
+
+func (c *cast) failed(m *moment, path, what string, found []string) error {
+	line, written := c.f.at(path)
+	return &Failed{File: c.f.name, Line: line, Step: m.number(), What: what, Written: written, Found: found}
+}

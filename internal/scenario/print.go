@@ -1,0 +1,94 @@
+package scenario
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/odziv/odziv/internal/script"
+)
+
+// Languages in which a story can be told.
+const (
+	English      = "en"
+	Serbian      = "sr"      // Cyrillic
+	SerbianLatin = "sr-latn" // derived from the Cyrillic by rule
+)
+
+// Tell writes the stories of a result for people.
+func Tell(w io.Writer, r *Result, lang string) {
+	p := &printer{w: w, lang: lang}
+	for _, s := range r.Stories {
+		p.story(s)
+	}
+}
+
+type printer struct {
+	w    io.Writer
+	lang string
+}
+
+// text is a text in the printer's language.
+func (p *printer) text(t Text) string {
+	switch p.lang {
+	case English:
+		return t.EN
+	case SerbianLatin:
+		return script.Latin(t.SR)
+	}
+	return t.SR
+}
+
+func (p *printer) line(format string, args ...any) { fmt.Fprintf(p.w, format+"\n", args...) }
+
+func (p *printer) story(s *Story) {
+	title := strings.ToUpper(s.ID) + "  " + p.text(s.Title)
+	p.line("%s\n%s", title, strings.Repeat("─", len([]rune(title))))
+	for _, e := range s.Entries {
+		p.entry(e)
+	}
+	p.line("\n  ✓ %s\n", p.text(say("held", s.Held)))
+}
+
+func (p *printer) entry(e *Entry) {
+	if e.Note == (Text{}) && len(e.Lines) == 0 {
+		return
+	}
+	p.line("\n%s", p.text(e.When))
+	if e.Note != (Text{}) {
+		p.wrap("  ", "  ", p.text(e.Note))
+	}
+	for _, l := range e.Lines {
+		p.wrap(bullets[l.Sort], "      ", p.text(l.Text))
+	}
+}
+
+// bullets begin a line by its sort.
+var bullets = map[string]string{"did": "    • ", "opened": "    + ", "overdue": "    ! ", "because": "      ", "refused": "    ✗ "}
+
+// width of a line, in characters.
+const width = 100
+
+// wrap writes text in lines of at most width, the first after one prefix and the
+// others after another.
+func (p *printer) wrap(first, other, text string) {
+	line := first
+	empty := true
+	for _, word := range strings.Fields(text) {
+		if !empty && len([]rune(line))+1+len([]rune(word)) > width {
+			p.line("%s", line)
+			line, empty = other, true
+		}
+		if !empty {
+			line += " "
+		}
+		line, empty = line+word, false
+	}
+	p.line("%s", line)
+}
+
+// date is a day and time as tables show it.
+func date(ms int64, loc *time.Location) string {
+	return time.UnixMilli(ms).In(loc).Format("2006-01-02 15:04")
+}
