@@ -40,7 +40,8 @@ const (
 func ServerMade(event string) bool {
 	switch event {
 	case MessageRefused, "consent.expired", "consent.superseded", ObligationOverdue, ObligationEscalated, ObligationKept,
-		Silence, NoticeOwed, NoticeConsentChange, NoticeReminder, NoticeEscalation, AccessRead, ErasureDone, ClockAccepted:
+		Silence, NoticeOwed, NoticeConsentChange, NoticeReminder, NoticeEscalation, "notice.emergency", AccessRead, ErasureDone,
+		ClockAccepted, "audit.exported":
 		return true
 	}
 	return false

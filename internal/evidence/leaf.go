@@ -96,6 +96,9 @@ func (o *Opening) Decode() (*Meta, *Priv, error) {
 	if err := statement.Unmarshal(o.Priv, &priv); err != nil {
 		return nil, nil, fmt.Errorf("evidence: priv: %w", err)
 	}
+	if meta.V != 1 || priv.V != 1 {
+		return nil, nil, fmt.Errorf("evidence: versions %d and %d are not what this program knows", meta.V, priv.V)
+	}
 	return &meta, &priv, nil
 }
 

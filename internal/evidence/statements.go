@@ -3,6 +3,7 @@ package evidence
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/odziv/odziv/internal/statement"
 )
@@ -85,8 +86,11 @@ func (g *Grant) check() error {
 	}
 	for _, s := range g.Scope {
 		if s != ScopeConsent && s != ScopeDisclosures && s != ScopeDuties {
-			return fmt.Errorf("scope: %q is none of consent, disclosures, duties", s)
+			return fmt.Errorf("scope: %.40q is none of consent, disclosures, duties", s)
 		}
+	}
+	if repeats(g.Scope) || repeats(g.Subj) {
+		return errors.New("scope, subj: each is named once")
 	}
 	if len(g.Subj) == 0 || len(g.Subj) > 16 {
 		return errors.New("subj: name 1 to 16 persons concerned")
@@ -139,11 +143,24 @@ func ParseDeskShare(d *statement.DSSE) (*DeskShare, error) {
 		return nil, errors.New("pkg: one package for each of 1 to 64 epochs")
 	}
 	for i, p := range s.Pkg {
-		if p.E != s.Epochs[i] || !statement.IsHash(p.SHA256) {
+		if p.E <= 0 || p.E != s.Epochs[i] || !statement.IsHash(p.SHA256) {
 			return nil, fmt.Errorf("pkg: package %d does not name epoch %d by digest", i, s.Epochs[i])
+		}
+		if i > 0 && p.E <= s.Epochs[i-1] {
+			return nil, errors.New("epochs: they ascend")
 		}
 	}
 	return &s, nil
+}
+
+// repeats reports whether a short list names something twice.
+func repeats(list []string) bool {
+	for i, s := range list {
+		if slices.Contains(list[:i], s) {
+			return true
+		}
+	}
+	return false
 }
 
 // parse decodes the payload of an event strictly into body and checks its head,
