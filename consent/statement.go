@@ -112,9 +112,6 @@ func encode(event string, v any) (string, []byte, error) {
 	if err != nil {
 		return "", nil, fmt.Errorf("consent: %w", err)
 	}
-	if len(payload) > statement.MaxSize {
-		return "", nil, fmt.Errorf("consent: payload of %d bytes, at most %d", len(payload), statement.MaxSize)
-	}
 	return statement.TypeOfEvent(event), payload, nil
 }
 

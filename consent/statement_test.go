@@ -29,6 +29,25 @@ func TestParseIsTheInverseOfEncode(t *testing.T) {
 	}
 }
 
+// At every limit at once a statement is far below the size of any: Encode needs
+// no bound of its own.
+func TestLargestStatementFits(t *testing.T) {
+	long := func(n int) []string {
+		out := codes(n)
+		for i := range out {
+			out[i] += strings.Repeat("x", 40-len(out[i]))
+		}
+		return out
+	}
+	_, payload, err := with(given(), func(s *Statement) {
+		s.From, s.To, s.Onward = ids("i", MaxParties), ids("d", MaxParties), ids("d", MaxParties)
+		s.Purposes, s.Cats, s.Told, s.Doc = long(MaxPurposes), long(MaxCats), long(MaxTold), hash("doc")
+	}).Encode()
+	if err != nil || len(payload) > statement.MaxSize/2 {
+		t.Errorf("%d bytes, %v", len(payload), err)
+	}
+}
+
 // The members are those of the specification and no others: there is no place
 // for a free word, and so none for what cannot be consented to.
 func TestMembers(t *testing.T) {
@@ -165,6 +184,9 @@ func TestShape(t *testing.T) {
 		{"narrowed to nobody", false, func(s *Statement) { s.Ev, s.To = Narrowed.Event(), []string{} }},
 		{"no explanation", false, func(s *Statement) { s.Text = Text{} }},
 		{"explanation version 0", false, func(s *Statement) { s.Text.Ver = 0 }},
+		{"explanation version 1", true, func(s *Statement) { s.Text.Ver = 1 }},
+		{"largest explanation version", true, func(s *Statement) { s.Text.Ver = maxVer }},
+		{"explanation version too large", false, func(s *Statement) { s.Text.Ver = maxVer + 1 }},
 		{"document is no hash", false, func(s *Statement) { s.Doc = "scan.pdf" }},
 		{"ends as it begins", false, func(s *Statement) { s.NA = s.NB }},
 		{"one millisecond", true, func(s *Statement) { s.NA = s.NB + 1 }},
