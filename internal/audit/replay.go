@@ -35,7 +35,7 @@ type replay struct {
 	disclosed map[string][]disclosure
 	blocked   map[obligation.Block]bool
 
-	acks      map[string][]messaging.Recipient // of messages nobody said yet to have opened
+	acks map[string][]messaging.Recipient // of messages nobody said yet to have opened
 
 	size    int    // what the book remembers
 	stopped string // why obligations are not derived any more

@@ -62,6 +62,9 @@ var sentences = map[string]sentence{
 	FactProofOnly: {
 		"The entry given is entry %[1]s of %[2]s, in a tree of %[3]s entries under a signed checkpoint.",
 		"Дати запис је запис %[1]s књиге %[2]s, у стаблу од %[3]s записа под потписаном контролном тачком."},
+	FactGivenKey: {
+		"The log's key is the one you gave, %[1]s; that it is the log's rests on you.",
+		"Кључ књиге је онај који сте навели, %[1]s; да је заиста њен почива на вама."},
 	FactBundle: {
 		"Audit bundle of %[1]s, made %[4]s: %[2]s directory entries, %[3]s evidence entries.",
 		"Ревизорски пакет за %[1]s, сачињен %[4]s: %[2]s записа именика, %[3]s записа доказа."},

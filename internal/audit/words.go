@@ -69,6 +69,7 @@ const (
 	FactScope        = "scope"        // from, to, purposes, categories, valid from, until
 	FactVersions     = "versions"     // consent, first, last
 	FactProofOnly    = "proof-only"   // index, origin, size
+	FactGivenKey     = "given-key"    // verifier key
 	FactBundle       = "bundle"       // host, dir entries, ev entries, time
 	FactTrees        = "trees"        //
 	FactDirectory    = "directory"    // entries
