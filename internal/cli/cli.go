@@ -15,6 +15,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -126,15 +128,19 @@ func reason(err error, explain Explainer) (string, int) {
 }
 
 func report(cmd *cobra.Command, program string, err error, hint string, code int) {
-	if JSON(cmd) {
-		Print(os.Stdout, map[string]any{"error": err.Error(), "hint": hint, "exit": code})
+	// A command line that cobra refuses may not have been read to its --json.
+	if JSON(cmd) || slices.Contains(os.Args, "--json") {
+		Print(os.Stdout, map[string]any{"error": oneLine(err), "hint": hint, "exit": code})
 		return
 	}
-	fmt.Fprintf(os.Stderr, "%s: error: %v\n", program, err)
+	fmt.Fprintf(os.Stderr, "%s: error: %s\n", program, oneLine(err))
 	if hint != "" {
 		fmt.Fprintf(os.Stderr, "%s: hint: %s\n", program, hint)
 	}
 }
+
+// oneLine keeps the promise that an error is one line.
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
 // JSON reports whether --json was given.
 func JSON(cmd *cobra.Command) bool {
