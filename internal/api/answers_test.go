@@ -251,4 +251,7 @@ func TestPart(t *testing.T) {
 	if err != io.ErrUnexpectedEOF || resp.ContentLength != int64(len(sealed.Parts[1])) || len(got) >= len(sealed.Parts[1]) {
 		t.Errorf("a part that broke off: %d bytes, %v", len(got), err)
 	}
+	if !strings.Contains(s.Log(), "answer broke off") {
+		t.Error("nobody is told why")
+	}
 }

@@ -30,7 +30,7 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		s.log(c, id, time.Since(started))
 		if err != nil {
-			panic(http.ErrAbortHandler) // the only way to tell that an answer is not whole
+			s.breakOff(c, id, err)
 		}
 		return nil
 	}
@@ -81,6 +81,15 @@ func (s *server) decline(c echo.Context, id string, err error) error {
 		p.Instance = "urn:odziv:request:" + id
 	}
 	return writeProblem(c, p)
+}
+
+// breakOff ends the connection, which alone tells that an answer is not whole.
+// Whether the caller went away first is no matter for the log.
+func (s *server) breakOff(c echo.Context, id string, err error) {
+	if c.Request().Context().Err() == nil {
+		s.opts.Log.Error("answer broke off", "request", id, "error", redact(err.Error()))
+	}
+	panic(http.ErrAbortHandler)
 }
 
 // log writes one line without identifiers: the route as it is spelled in the

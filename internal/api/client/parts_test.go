@@ -167,6 +167,19 @@ func TestUploadOfOtherBytes(t *testing.T) {
 	}
 }
 
+// A refusal reaches whoever sends much before the much is sent.
+func TestUploadRefused(t *testing.T) {
+	w, tap, c := tapped(t, client.Options{})
+	sealed := large(t, w)
+	w.Revoke(w.A, 0)
+	part := sealed.Parts[1]
+	err := c.UploadPart(t.Context(), sealed.Msg(), 1, bytes.NewReader(part[:wire.MaxChunk]), wire.MaxChunk, nil)
+	wantCode(t, err, "signature")
+	if tap.count() != 1 {
+		t.Errorf("%d attempts", tap.count())
+	}
+}
+
 func TestDownload(t *testing.T) {
 	w, tap, sender := tapped(t, client.Options{})
 	sealed := large(t, w)

@@ -54,11 +54,14 @@ type Code struct {
 
 // Title is what a code means, in one line, or "" for an unknown code.
 func Title(code string) string {
+	title := ""
 	for _, c := range Codes {
-		family, is := strings.CutSuffix(c.Name, "*")
-		if c.Name == code || is && strings.HasPrefix(code, family) {
+		if c.Name == code {
 			return c.Title
 		}
+		if family, is := strings.CutSuffix(c.Name, "*"); is && strings.HasPrefix(code, family) {
+			title = c.Title
+		}
 	}
-	return ""
+	return title
 }
