@@ -74,7 +74,7 @@ func (s *submit) ask(ctx context.Context, tx exchange.Tx) error {
 		return err
 	}
 	for _, o := range s.opens {
-		if _, err := tx.Twin(ctx, cases, o.Rule, o.Obligor, o.Obligee, o.Kind, o.Occurred); err != nil {
+		if _, err := tx.Twin(ctx, cases, o.Rule, o.Obligor, o.Whom(), o.Kind, o.Occurred); err != nil {
 			return err
 		}
 	}
@@ -210,7 +210,7 @@ var bareRows = []string{
 	"INSERT INTO msg_to VALUES (?, ?, ?, ?, 0, 0, 0, 0, 0, '')",
 	"INSERT INTO feed VALUES (?, ?, ?, -1)",
 	"INSERT INTO party VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-	"INSERT INTO obligation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)",
+	"INSERT INTO obligation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)",
 	"INSERT INTO scope VALUES (?, ?, ?)",
 	"INSERT INTO entry VALUES (1, ?, ?)",
 	"INSERT INTO node VALUES (1, ?, ?)",
@@ -285,7 +285,7 @@ func (s *submit) bare(stmts []*sql.Stmt, pos *int64) (err error) {
 	}
 	for _, o := range s.opens {
 		body, _ := json.Marshal(o)
-		put(8, o.ID, o.Rule, o.Obligor, o.Obligee, o.Case, o.TriggerObj, o.Trigger, o.Kind, o.Occurred, o.Due, string(body))
+		put(8, o.ID, o.Rule, o.Obligor, o.Obligee, o.Whom(), o.Case, o.TriggerObj, o.Trigger, o.Kind, o.Occurred, o.Due, string(body))
 	}
 	put(9, m.Case, s.idx, "disclosures")
 	put(10, s.idx, s.leaf)

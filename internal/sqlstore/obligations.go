@@ -53,15 +53,15 @@ func (v *view) Live(ctx context.Context, cases []string) ([]obligation.Obligatio
 }
 
 // Twin implements exchange.View.
-func (v *view) Twin(ctx context.Context, cases []string, rule, obligor, obligee, kind string, occurred int64) (bool, error) {
+func (v *view) Twin(ctx context.Context, cases []string, rule, obligor, whom, kind string, occurred int64) (bool, error) {
 	list, args, err := in(6, cases)
 	if err != nil {
 		return false, err
 	}
 	var one int
-	query := `SELECT 1 FROM obligation WHERE rule = $1 AND kind = $2 AND occurred = $3 AND obligor = $4 AND obligee = $5
+	query := `SELECT 1 FROM obligation WHERE rule = $1 AND kind = $2 AND occurred = $3 AND obligor = $4 AND whom = $5
 		AND case_ IN ` + list + " LIMIT 1"
-	return v.row(ctx, query, append([]any{rule, kind, occurred, obligor, obligee}, args...), &one)
+	return v.row(ctx, query, append([]any{rule, kind, occurred, obligor, whom}, args...), &one)
 }
 
 // maxPage bounds a page of obligations or of a feed.
@@ -115,12 +115,12 @@ func (t *tx) PutObligation(ctx context.Context, o obligation.Obligation) error {
 	if err != nil {
 		return fmt.Errorf("sqlstore: obligation %s: %w", o.ID, err)
 	}
-	const query = `INSERT INTO obligation (o, rule, obligor, obligee, case_, obj, trigger_, kind, occurred, due, live, body)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-		ON CONFLICT (o) DO UPDATE SET rule = excluded.rule, obligor = excluded.obligor, obligee = excluded.obligee,
+	const query = `INSERT INTO obligation (o, rule, obligor, obligee, whom, case_, obj, trigger_, kind, occurred, due, live, body)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+		ON CONFLICT (o) DO UPDATE SET rule = excluded.rule, obligor = excluded.obligor, obligee = excluded.obligee, whom = excluded.whom,
 			case_ = excluded.case_, obj = excluded.obj, trigger_ = excluded.trigger_, kind = excluded.kind,
 			occurred = excluded.occurred, due = excluded.due, live = excluded.live, body = excluded.body`
-	_, err = t.exec(ctx, query, o.ID, o.Rule, o.Obligor, o.Obligee, o.Case, o.TriggerObj, o.Trigger, o.Kind,
+	_, err = t.exec(ctx, query, o.ID, o.Rule, o.Obligor, o.Obligee, o.Whom(), o.Case, o.TriggerObj, o.Trigger, o.Kind,
 		o.Occurred, o.Due, bit(!o.State.Final()), string(body))
 	return err
 }

@@ -252,6 +252,18 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+// TestVanished: a connection that is made later does not create what is gone.
+func TestVanished(t *testing.T) {
+	folder := t.TempDir()
+	s := newStore(filepath.Join(folder, "ledger.db"), lockTimeout)
+	err := s.Write(context.Background(), func(exchange.Tx) error { return nil })
+	wantFailure(t, "write to a file that is gone", err, ErrReadOnly)
+	if left := listing(t, folder); left != "" {
+		t.Errorf("made %q", left)
+	}
+	closed(t, s)
+}
+
 // TestDamaged overwrites the header, then pages within, of a ledger.
 func TestDamaged(t *testing.T) {
 	ctx := context.Background()

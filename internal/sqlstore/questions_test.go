@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/odziv/odziv/internal/exchange"
@@ -95,4 +97,87 @@ func askObligations(ctx context.Context, v *view, ask func(any, error)) {
 			}
 		}
 	}
+}
+
+// indexes are all that the schema has besides primary keys; each must serve some
+// question.
+var indexes = []string{"case_link_matter", "conflict_who", "grant_case", "grant_desk", "msg_case", "obligation_due", "obligation_live",
+	"obligation_obj", "obligation_obligee", "obligation_obligor", "obligation_twin", "overflow_at", "party_inst", "pending_at",
+	"req_nonce_at", "shred_period_at", "upload_begun"}
+
+// asides are the statements with conditions that no View asks.
+var asides = []string{
+	"DELETE FROM req_nonce WHERE at < $1",
+	abandonedUploads,
+	pendingColumns + "ORDER BY at, digest LIMIT $1",
+}
+
+// TestPlans: every question is answered through an index, never by going
+// through a table, and every index is of use.
+func TestPlans(t *testing.T) {
+	r := newRaw(t)
+	asked := append([]string{}, asides...)
+	for query := range questions(t, r) {
+		if strings.HasPrefix(query, "SELECT") && !strings.Contains(query, "covered") {
+			asked = append(asked, query)
+		}
+	}
+	if len(asked) < 45 {
+		t.Fatalf("only %d questions", len(asked))
+	}
+	used := map[string]bool{}
+	for _, query := range asked {
+		for _, step := range r.plan(t, query) {
+			if name, ok := strings.CutPrefix(step, "SCAN "); ok && !isCheap(name) {
+				t.Errorf("%s\n\tgoes through %s", query, name)
+			}
+			for _, index := range indexes {
+				if strings.Contains(step, " "+index+" ") || strings.HasSuffix(step, " "+index) {
+					used[index] = true
+				}
+			}
+		}
+	}
+	have := r.query(t, "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL ORDER BY name")
+	if !slices.Equal(have, indexes) {
+		t.Errorf("the schema has the indexes\n%v, want\n%v", have, indexes)
+	}
+	for _, index := range indexes {
+		if !used[index] {
+			t.Errorf("%s serves no question", index)
+		}
+	}
+}
+
+// plan is what SQLite means to do for a query.
+func (r *raw) plan(t *testing.T, query string) (steps []string) {
+	t.Helper()
+	ctx := context.Background()
+	err := r.onWriter(ctx, func(c *conn) error {
+		rows, err := c.raw.QueryContext(ctx, "EXPLAIN QUERY PLAN "+query, make([]any, 40)...)
+		if err != nil {
+			return err
+		}
+		return scanAll(rows, func() error {
+			var id, parent, unused int
+			var detail string
+			err := rows.Scan(&id, &parent, &unused, &detail)
+			steps = append(steps, detail)
+			return err
+		})
+	})
+	if err != nil {
+		t.Errorf("%s: %v", query, err)
+	}
+	return steps
+}
+
+// isCheap: subqueries that were answered through an index, and orders that stop
+// early.
+func isCheap(scanned string) bool {
+	if scanned == "shred_period USING INDEX shred_period_at" || scanned == "pending USING INDEX pending_at" {
+		return true
+	}
+	name, _, _ := strings.Cut(scanned, " ")
+	return name == "a" || name == "b" || name == "c" || strings.HasPrefix(name, "(")
 }

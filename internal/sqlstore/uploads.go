@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/odziv/odziv/internal/exchange"
 )
@@ -85,6 +86,8 @@ func (s *scratch) PutPeriod(ctx context.Context, id string, wrapped []byte, at i
 // everybody else.
 const maxSwept = 64
 
+const abandonedUploads = "SELECT msg FROM upload WHERE kept = 0 AND at < $1 ORDER BY at LIMIT $2"
+
 // Sweep implements exchange.Scratch. A message's parts go together with their
 // shred key, when the oldest of them was begun before; of many abandoned uploads
 // the next Sweep takes the rest.
@@ -92,12 +95,13 @@ func (s *scratch) Sweep(ctx context.Context, nonces, uploads int64) error {
 	if _, err := s.exec(ctx, "DELETE FROM req_nonce WHERE at < $1", nonces); err != nil {
 		return err
 	}
-	abandoned, err := s.texts(ctx, "SELECT DISTINCT msg FROM upload WHERE kept = 0 AND at < $1 ORDER BY msg LIMIT $2", []any{uploads, maxSwept})
+	abandoned, err := s.texts(ctx, abandonedUploads, []any{uploads, maxSwept})
 	if err != nil || len(abandoned) == 0 {
 		return err
 	}
 	return s.asEraser(ctx, func() error {
-		for _, msg := range abandoned {
+		slices.Sort(abandoned) // a row per part
+		for _, msg := range slices.Compact(abandoned) {
 			if err := s.deleteUpload(ctx, msg); err != nil {
 				return err
 			}

@@ -58,7 +58,7 @@ const derivedTables = "access case_link conflict consent_version feed grant_ las
 // in which an engine may read them.
 func caseDerived(s *suite) {
 	s.equal("rows of a new store", s.dump(), []string(nil))
-	const n = 1100
+	const n = 600
 	s.write(func(tx exchange.Tx) error { return s.fill(tx, n) })
 	var tables []string
 	rows, last := map[string]int{}, ""

@@ -99,26 +99,29 @@ func caseLive(s *suite) {
 
 func caseTwin(s *suite) {
 	o := duty("o_a", 5)
-	s.putDuties(o)
+	desk := duty("o_b", 5)
+	desk.Person, desk.Rule = "", "dismissal-police"
+	s.putDuties(o, desk)
 	type asked struct {
-		cases                        []string
-		rule, obligor, obligee, kind string
-		occurred                     int64
+		cases                     []string
+		rule, obligor, whom, kind string
+		occurred                  int64
 	}
-	exact := asked{[]string{"c_a"}, o.Rule, o.Obligor, o.Obligee, o.Kind, o.Occurred}
+	exact := asked{[]string{"c_a"}, o.Rule, o.Obligor, o.Person, o.Kind, o.Occurred}
 	change := func(f func(a *asked)) asked { a := exact; f(&a); return a }
 	s.read(func(v exchange.View) error {
 		for want, list := range map[bool][]asked{
-			true: {exact, change(func(a *asked) { a.cases = []string{"c_b", "c_a"} })},
+			true: {exact, change(func(a *asked) { a.cases = []string{"c_b", "c_a"} }),
+				change(func(a *asked) { a.rule, a.whom = desk.Rule, desk.Obligee })},
 			false: {
 				change(func(a *asked) { a.cases = []string{"c_b"} }), change(func(a *asked) { a.cases = nil }),
-				change(func(a *asked) { a.rule = "ack" }), change(func(a *asked) { a.obligor = a.obligee }),
-				change(func(a *asked) { a.obligee = "p_a" }), change(func(a *asked) { a.kind = "" }),
+				change(func(a *asked) { a.rule = "ack" }), change(func(a *asked) { a.obligor = a.whom }),
+				change(func(a *asked) { a.whom = o.Obligee }), change(func(a *asked) { a.rule = desk.Rule }), change(func(a *asked) { a.kind = "" }),
 				change(func(a *asked) { a.occurred++ }), change(func(a *asked) { a.occurred = 0 }),
 			},
 		} {
 			for _, a := range list {
-				got, err := v.Twin(s.ctx, a.cases, a.rule, a.obligor, a.obligee, a.kind, a.occurred)
+				got, err := v.Twin(s.ctx, a.cases, a.rule, a.obligor, a.whom, a.kind, a.occurred)
 				if err != nil || got != want {
 					s.Errorf("twin %+v: %v, %v", a, got, err)
 				}
@@ -129,7 +132,7 @@ func caseTwin(s *suite) {
 	o.State = obligation.Cancelled
 	s.putDuties(o)
 	s.read(func(v exchange.View) error {
-		got, err := v.Twin(s.ctx, exact.cases, exact.rule, exact.obligor, exact.obligee, exact.kind, exact.occurred)
+		got, err := v.Twin(s.ctx, exact.cases, exact.rule, exact.obligor, exact.whom, exact.kind, exact.occurred)
 		if err != nil || !got {
 			s.Errorf("twin that is closed: %v, %v", got, err)
 		}

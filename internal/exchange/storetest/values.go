@@ -158,7 +158,7 @@ func caseTimes(s *suite) {
 			if err != nil || m.At != at || m.Occurred != at || m.Hold != at {
 				s.Errorf("message at %d: %+v, %v", at, m, err)
 			}
-			twin, err := v.Twin(s.ctx, []string{"c_a"}, "registration", "d_or", "d_ee", "complaint", at)
+			twin, err := v.Twin(s.ctx, []string{"c_a"}, "registration", "d_or", "p_a", "complaint", at)
 			if err != nil || !twin {
 				s.Errorf("twin of %d: %v, %v", at, twin, err)
 			}

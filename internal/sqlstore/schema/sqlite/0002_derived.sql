@@ -112,6 +112,7 @@ CREATE TABLE obligation (
     rule     TEXT    NOT NULL,
     obligor  TEXT    NOT NULL,
     obligee  TEXT    NOT NULL,
+    whom     TEXT    NOT NULL, -- the person it is owed to, else the obligee
     case_    TEXT    NOT NULL,
     obj      TEXT    NOT NULL,
     trigger_ INTEGER NOT NULL,
@@ -122,8 +123,8 @@ CREATE TABLE obligation (
     body     TEXT    NOT NULL
 );
 CREATE INDEX obligation_obj ON obligation (obj, o);
-CREATE INDEX obligation_live ON obligation (case_, trigger_, o) WHERE live = 1;
-CREATE INDEX obligation_twin ON obligation (case_, rule, kind, occurred, obligor, obligee);
+CREATE INDEX obligation_live ON obligation (case_, live, trigger_, o);
+CREATE INDEX obligation_twin ON obligation (case_, rule, kind, occurred, obligor, whom);
 CREATE INDEX obligation_due ON obligation (live, due, o);
 CREATE INDEX obligation_obligor ON obligation (obligor, live, due, o);
 CREATE INDEX obligation_obligee ON obligation (obligee, live, due, o);
