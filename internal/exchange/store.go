@@ -85,8 +85,9 @@ type View interface {
 	// Live returns the obligations of the cases that are not closed, by
 	// (trigger index, id).
 	Live(ctx context.Context, cases []string) ([]obligation.Obligation, error)
-	// Twin reports whether the cases have an obligation with these members.
-	Twin(ctx context.Context, cases []string, rule, obligor, obligee, kind string, occurred int64) (bool, error)
+	// Twin reports whether the cases have an obligation with these members, whom
+	// being the person it is owed to, whoever represents them, else the obligee.
+	Twin(ctx context.Context, cases []string, rule, obligor, whom, kind string, occurred int64) (bool, error)
 	// Obligations lists by (due, id), after the cursor given; see
 	// [ObligationQuery].
 	Obligations(ctx context.Context, q ObligationQuery) ([]obligation.Obligation, error)

@@ -46,7 +46,7 @@ var derived = [...]table{
 	{"msg", 1, columns("msg t, idx n, at n, case_ t, kind t, desk t, inst t, basis t, occurred n, hold n, reason t, set_ t, pack t, subj j")},
 	{"msg_consent", 3, columns("consent t, idx n, msg t")},
 	{"msg_to", 2, columns("msg t, desk t, ord n, role t, handed n, handed_idx n, served n, opened n, blocked n, reason t")},
-	{"obligation", 1, columns("o t, rule t, obligor t, obligee t, case_ t, obj t, trigger_ n, kind t, occurred n, due n, live n, body j")},
+	{"obligation", 1, columns("o t, rule t, obligor t, obligee t, whom t, case_ t, obj t, trigger_ n, kind t, occurred n, due n, live n, body j")},
 	{"party", 2, columns("case_ t, desk t, inst t")},
 	{"refusal", 3, columns("officer t, at n, idx n")},
 	{"scope", 3, columns("case_ t, idx n, scope t")},
