@@ -121,6 +121,25 @@ func TestFewestSignaturesOfAChangedRoot(t *testing.T) {
 	}
 }
 
+// A full set of signers of which one signature is wrong is never complete.
+func TestCompleteVerifies(t *testing.T) {
+	w := golden(t)
+	payload, err := w.states[10].Prepare(enrol("A", "A/officer/2", "member"), at(10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 2 {
+		d, err := statement.Sign(context.Background(), statement.TypeDirectory, payload, signer("A/registrar/1"), signer("A/registrar/2"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Signatures[n].Sig[0] ^= 1
+		if ok, err := w.states[10].Complete(d); ok || !errors.Is(err, directory.ErrSigners) {
+			t.Errorf("signature %d wrong: %v, %v", n, ok, err)
+		}
+	}
+}
+
 func TestCompleteRefusesOtherTypes(t *testing.T) {
 	w := golden(t)
 	d, err := statement.Sign(context.Background(), statement.TypeNotice, []byte("{}"))

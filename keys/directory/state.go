@@ -145,10 +145,13 @@ func (s *State) Complete(d *statement.DSSE) (bool, error) {
 		return false, err
 	}
 	keys, complete, err := r.tally(d)
-	if err != nil {
+	if err != nil || len(keys) == 0 {
+		return false, err // nobody has signed yet: nothing to verify, and every group needs somebody
+	}
+	if err := verify(d, keys); err != nil {
 		return false, err
 	}
-	return complete, verify(d, keys)
+	return complete, nil
 }
 
 // roll holds a statement against the state and returns who must sign it.
