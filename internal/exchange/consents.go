@@ -74,7 +74,7 @@ func (s *section) admitConsent(d *statement.DSSE, st *consent.Statement) (pack p
 			hint("look at the record: odziv consent show").onRecord()
 	}
 	if err := consent.CheckConflict(s.projection(), st, s.now); err != nil {
-		return nil, refuse(Forbidden, "excluded", "the grantor cannot decide here").onRecord()
+		return nil, refuse(Forbidden, "excluded", "somebody whom the statement names is excluded in this case").onRecord()
 	}
 	cosign, err := s.mayRecord(pack, st)
 	if err != nil {

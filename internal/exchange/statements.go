@@ -138,20 +138,21 @@ func readAct(d *statement.DSSE) (*act, error) {
 
 // recordAct decides who must have signed and who gets the opening, and records.
 func (s *section) recordAct(d *statement.DSSE, a *act) (evidence.Item, error) {
-	if _, err := s.checkStatement(a.head); err != nil {
+	pack, err := s.checkStatement(a.head)
+	if err != nil {
 		return evidence.Item{}, err
 	}
 	if _, err := s.officer(a.head.By.Key, a.head.By.Desk); err != nil {
 		return evidence.Item{}, err
 	}
-	p := &plan{to: []string{a.head.By.Desk}, cas: a.head.Case}
+	p := &plan{to: []string{a.head.By.Desk}, cas: a.head.Case, pack: pack}
 	if err := s.plan(p, a, d); err != nil {
 		return evidence.Item{}, err
 	}
 	if p.stored != nil {
 		return *p.stored, nil
 	}
-	if err := s.checkSignatures(d, a.head.By, p.cosign); err != nil {
+	if err := s.checkPlanned(d, a.head.By, p); err != nil {
 		return evidence.Item{}, err
 	}
 	draft := s.newDraft(a.head.Ev, a.head.By.Inst+"/"+a.head.By.Desk, a.obj).signed(d)
@@ -172,11 +173,13 @@ func (s *section) recordAct(d *statement.DSSE, a *act) (evidence.Item, error) {
 
 // plan is what deciding on a statement found out.
 type plan struct {
+	pack   packOf
 	to     []string
 	cas    string
 	kind   string
 	subj   []string
-	cosign bool
+	cosign bool           // a second signature, from another unit or body
+	roles  bool           // a second signature, of another role: checked by the plan
 	stored *evidence.Item // the answer is on record already
 }
 
@@ -417,9 +420,20 @@ func (s *section) planGrantEnd(p *plan, b *evidence.GrantEnd) error {
 	return nil
 }
 
+// checkPlanned wants the signatures that the plan asks for.
+func (s *section) checkPlanned(d *statement.DSSE, by statement.By, p *plan) error {
+	if p.roles {
+		return nil
+	}
+	return s.checkSignatures(d, by, p.cosign)
+}
+
 // planConflict sends an exclusion to the institutions of the case, never to
 // the excluded.
 func (s *section) planConflict(p *plan, b *consent.ConflictSet) error {
+	if err := b.Check(p.pack); err != nil {
+		return refuse(Unprocessable, "conflict", "%v", err)
+	}
 	rows, err := s.partiesOf(b.Case)
 	if err != nil {
 		return err
@@ -441,6 +455,9 @@ func (p *plan) readers(rows []PartyRow, excluded string) {
 
 // planLifted wants two officers of different roles.
 func (s *section) planLifted(p *plan, b *consent.ConflictLifted, d *statement.DSSE) error {
+	if err := b.Check(p.pack); err != nil {
+		return refuse(Unprocessable, "conflict", "%v", err)
+	}
 	row, ok, err := s.tx.Conflict(s.ctx, b.Of)
 	if err != nil {
 		return err
@@ -458,7 +475,7 @@ func (s *section) planLifted(p *plan, b *consent.ConflictLifted, d *statement.DS
 	if err != nil {
 		return err
 	}
-	p.cosign = true
+	p.roles = true
 	p.readers(rows, row.Who)
 	return nil
 }
@@ -466,7 +483,7 @@ func (s *section) planLifted(p *plan, b *consent.ConflictLifted, d *statement.DS
 func (s *section) differentRoles(d *statement.DSSE) bool {
 	var roles [][]string
 	for _, sig := range d.Signatures {
-		if o, ok := s.dir.OfficerByKey(sig.KeyID); ok {
+		if o, ok := s.dir.OfficerByKey(sig.KeyID); ok && o.ActiveAt(s.now) {
 			sorted := slices.Clone(o.Roles)
 			slices.Sort(sorted)
 			roles = append(roles, sorted)

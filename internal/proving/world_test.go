@@ -34,7 +34,7 @@ func rounds(n int) int {
 // field is a world with a log that can be searched.
 type field struct {
 	*demo.World
-	t    *testing.T
+	t    testing.TB
 	log  *buffer
 	head messaging.DirHead // of the directory when the world was open
 }
@@ -98,7 +98,7 @@ func (f *field) office(code, fn string) (*office.Office, string) {
 	if !ok {
 		f.t.Fatalf("%s has no desk %s", code, fn)
 	}
-	o, err := d.Office(f.t.Context())
+	o, err := d.Office(context.Background())
 	if err != nil {
 		f.t.Fatal(err)
 	}
