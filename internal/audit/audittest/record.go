@@ -2,6 +2,7 @@ package audittest
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -39,6 +40,13 @@ func (w *World) Draft(event, obj, house string) *Draft {
 // Record derives what follows from the entry, commits to it and appends it.
 func (w *World) Record(d *Draft) int64 {
 	w.t.Helper()
+	w.Derive(d)
+	return w.Append(d)
+}
+
+// Derive gives the entry its place and lists what the rules derive from it.
+func (w *World) Derive(d *Draft) {
+	w.t.Helper()
 	w.place(d)
 	changes, err := obligation.Advance(w.book, rulesWorld{w}, d.Event)
 	if err != nil {
@@ -46,7 +54,16 @@ func (w *World) Record(d *Draft) int64 {
 	}
 	w.describe(d, changes)
 	w.book.Record(d.Event, changes)
-	return w.Append(d)
+}
+
+// Reseal makes PRIV.env fit a statement that was changed.
+func (d *Draft) Reseal() {
+	raw, err := d.Priv.Stmt.Encode()
+	if err != nil {
+		panic(err)
+	}
+	sum := sha256.Sum256(raw)
+	d.Priv.Env = hex.EncodeToString(sum[:])
 }
 
 // place fixes predecessor and feed numbers.
@@ -102,13 +119,16 @@ func (w *World) Append(d *Draft) int64 {
 		w.t.Fatal(err)
 	}
 	w.Openings = append(w.Openings, o)
-	w.privs = append(w.privs, &d.Priv)
+	w.privs, w.metas = append(w.privs, &d.Priv), append(w.metas, &d.Meta)
 	w.At += 60 * 1000
 	return d.Meta.Idx
 }
 
 // Priv is the parties' half of an entry.
 func (w *World) Priv(idx int64) *evidence.Priv { return w.privs[idx] }
+
+// Meta is the other half.
+func (w *World) Meta(idx int64) *evidence.Meta { return w.metas[idx] }
 
 // Sign signs a payload by officers' labels.
 func (w *World) Sign(payloadType string, payload any, labels ...string) *statement.DSSE {
@@ -146,10 +166,10 @@ func (w *World) Core(from, to, kind, cas string) *messaging.Core {
 		To: []messaging.Recipient{recipient(to, messaging.RoleTo), recipient(from, messaging.RoleSelf)}, Urg: messaging.Regular, V: 1}
 }
 
-// Message makes the entry of an accepted message.
+// Message makes the entry of an accepted message, signed with the key it names.
 func (w *World) Message(house string, core *messaging.Core, cons ...evidence.Consent) *Draft {
 	w.t.Helper()
-	stmt := w.Sign(statement.TypeNotice, messaging.Payload{Body: messaging.Part{Len: 7300, SHA256: hash("body")}, Core: *core, V: 1}, Officer(house, 1))
+	stmt := w.Sign(statement.TypeNotice, messaging.Payload{Body: messaging.Part{Len: 7300, SHA256: hash("body")}, Core: *core, V: 1}, labelOf(core.From.Key))
 	n, err := messaging.Parse(stmt)
 	if err != nil {
 		w.t.Fatal(err)
@@ -166,6 +186,21 @@ func (w *World) Message(house string, core *messaging.Core, cons ...evidence.Con
 	}
 	d.Event.Core, d.Event.Pack, d.Event.Case, d.Event.Subj = core, core.Pack, core.Case, core.Subj
 	return d
+}
+
+// Stranger is the label of a key that nobody enrolled.
+const Stranger = "stranger"
+
+// labelOf finds the label of a key.
+func labelOf(keyID string) string {
+	for _, letter := range []string{"A", "B", "C"} {
+		for n := 1; n <= 2; n++ {
+			if statement.KeyID(Key(Officer(letter, n)).Public()) == keyID {
+				return Officer(letter, n)
+			}
+		}
+	}
+	return Stranger
 }
 
 // TypeOf, Function and Calendar are what the rules ask of the world.

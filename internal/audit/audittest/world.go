@@ -82,6 +82,7 @@ type World struct {
 	feeds map[string]int64
 	last  map[string]int64
 	privs []*evidence.Priv
+	metas []*evidence.Meta
 	ids   int
 	steps []publisher
 }
