@@ -75,6 +75,9 @@ func (s *section) appendDirectory(digest string, d *statement.DSSE) (Entry, erro
 	if err != nil {
 		return Entry{}, malformed(err)
 	}
+	if err := s.checkAge(leaf); err != nil {
+		return Entry{}, err
+	}
 	after, err := s.dir.Apply(leaf)
 	if err != nil {
 		return Entry{}, directoryRefusal(err)
@@ -85,6 +88,20 @@ func (s *section) appendDirectory(digest string, d *statement.DSSE) (Entry, erro
 	}
 	s.dir = after
 	return Entry{Idx: idx}, s.tx.PutStatement(s.ctx, StatementRow{ID: dirKey(digest), Digest: digest, Idx: idx})
+}
+
+// checkAge refuses a statement that was signed longer ago than one may wait for
+// signatures: nobody expects it any more.
+func (s *section) checkAge(leaf []byte) error {
+	signed, err := directory.Decode(leaf)
+	if err != nil {
+		return directoryRefusal(err)
+	}
+	if at := signed.Head.At; at < s.now-pendingTerm || at > s.now+createdWindow {
+		return refuse(Unprocessable, "created", "the statement's time is too far from the exchange's").
+			hint("prepare and sign it again")
+	}
+	return nil
 }
 
 // dirKey is the natural id of a directory statement.

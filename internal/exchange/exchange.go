@@ -71,12 +71,8 @@ func follow(ctx context.Context, r ledger.Reader, dir *directory.State) (*direct
 		if err != nil {
 			return nil, err
 		}
-		for _, leaf := range leaves {
-			next, err := dir.Apply(leaf)
-			if err != nil {
-				return nil, fmt.Errorf("directory entry %d does not apply: %w", dir.N(), err)
-			}
-			dir = next
+		if dir, err = dir.Replay(leaves); err != nil {
+			return nil, err
 		}
 	}
 	return dir, nil

@@ -42,6 +42,9 @@ func (x *Exchange) PutPart(ctx context.Context, c Caller, msg string, part int, 
 	if err != nil {
 		return UploadState{}, err
 	}
+	if state, decided, err := x.decided(ctx, c, msg, part, off+int64(len(data))); decided || err != nil {
+		return state, err
+	}
 	key, err := x.shredKey(ctx, msg)
 	if err != nil {
 		return UploadState{}, err
@@ -62,6 +65,30 @@ func (x *Exchange) PutPart(ctx context.Context, c Caller, msg string, part int, 
 		return state, x.unknown(err)
 	}
 	return state, err
+}
+
+// decided answers for a message that is on record already: what is sent again
+// after a lost answer is here, and nothing can be added.
+func (x *Exchange) decided(ctx context.Context, c Caller, msg string, part int, end int64) (state UploadState, decided bool, err error) {
+	err = x.Store.Read(ctx, func(v View) error {
+		row, ok, err := v.Statement(ctx, msg)
+		if err != nil || !ok {
+			return err
+		}
+		if row.Spent {
+			return refuse(Conflicting, "msg_spent", "%s was refused before and cannot be used again", msg).hint("use a new message id")
+		}
+		u, ok, err := v.Upload(ctx, msg, part)
+		if err != nil {
+			return err
+		}
+		if !ok || u.Key != c.Key || end > u.Size {
+			return refuse(Conflicting, "msg_reused", "%s was accepted; its parts are complete", msg).hint("use a new message id")
+		}
+		state, decided = UploadState{Part: part, Size: u.Size}, true
+		return nil
+	})
+	return state, decided, err
 }
 
 // readChunk reads one request's bytes, whole, within the bound.
