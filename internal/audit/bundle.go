@@ -50,7 +50,7 @@ type bundleVerifier struct {
 	found    findings
 	dir      *directory.State // nil if it could not be replayed to its end
 	packs    *rules.Set
-	undone   string // why obligations were not derived to the end
+	undone   *Fact // why obligations were not derived to the end
 }
 
 func (v *bundleVerifier) run() error {

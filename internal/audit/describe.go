@@ -127,10 +127,8 @@ func (v *bundleVerifier) conclude() {
 
 // duties says up to where obligations were derived again, and why not further.
 func (v *bundleVerifier) duties() {
-	if c := v.report.Bundle; v.undone == "" || c.DutiesUpTo > 0 {
-		v.report.say(FactDuties, c.Duties, c.DutiesUpTo)
-	}
-	if v.undone != "" {
-		v.report.say(FactNoDuties, v.undone)
+	v.report.say(FactDuties, v.report.Bundle.Duties, v.report.Bundle.DutiesUpTo)
+	if v.undone != nil {
+		v.report.Facts = append(v.report.Facts, *v.undone)
 	}
 }

@@ -37,8 +37,8 @@ type replay struct {
 
 	acks map[string][]messaging.Recipient // of messages nobody said yet to have opened
 
-	size    int    // what the book remembers
-	stopped string // why obligations are not derived any more
+	size    int   // what the book remembers
+	stopped *Fact // why obligations are not derived any more
 	holes   bool
 	done    tally
 	whole   tally    // done before the first hole
@@ -57,17 +57,17 @@ func newReplay(v *bundleVerifier) *replay {
 // take derives again what one opening did.
 func (r *replay) take(c *checked, holes bool) {
 	r.dirn, r.at, r.holes = c.meta.DirN, c.meta.At, holes
-	if r.stopped != "" {
+	if r.stopped != nil {
 		return
 	}
 	if r.size >= MaxReplay {
-		r.stop("there are more than this program holds in memory")
+		r.stop(fact(FactTooMany, MaxReplay))
 		return
 	}
 	if err := r.one(c); err != nil {
 		r.find(c.meta.Idx, err.Error())
 	}
-	if r.stopped != "" {
+	if r.stopped != nil {
 		return
 	}
 	r.done.upTo = c.meta.Idx + 1
@@ -76,8 +76,8 @@ func (r *replay) take(c *checked, holes bool) {
 	}
 }
 
-func (r *replay) stop(why string) {
-	r.stopped, r.book = why, obligation.NewMemory()
+func (r *replay) stop(why Fact) {
+	r.stopped, r.book = &why, obligation.NewMemory()
 	r.disclosed, r.blocked, r.consents, r.acks = nil, nil, nil, nil
 }
 
@@ -93,7 +93,7 @@ func (r *replay) find(idx int64, what string) {
 
 func (r *replay) one(c *checked) error {
 	if needs := r.missingPack(c); needs != "" {
-		r.stop("rule pack " + needs + " is not in the bundle")
+		r.stop(fact(FactNoPack, needs))
 		return nil
 	}
 	if err := r.decide(c); err != nil {
@@ -243,8 +243,9 @@ func (r *replay) finish(complete bool) {
 			r.v.found.put(f)
 		}
 	}
-	if !complete && r.stopped == "" {
-		r.stopped = "not every entry is shown"
+	if !complete && r.stopped == nil {
+		hidden := fact(FactHidden)
+		r.stopped = &hidden
 	}
 	counts.Duties, counts.DutiesUpTo = done.duties, done.upTo
 	r.v.undone = r.stopped

@@ -92,9 +92,15 @@ var sentences = map[string]sentence{
 	FactDuties: {
 		"The obligations were derived again from the openings up to entry %[2]s: the %[1]s found are those that the entries list.",
 		"Обавезе су поново изведене из отварања до записа %[2]s: нађених %[1]s управо су оне које записи наводе."},
-	FactNoDuties: {
-		"The obligations were not derived again: %[1]s.",
-		"Обавезе нису поново изведене: %[1]s."},
+	FactHidden: {
+		"Beyond that the obligations were not derived: that takes every entry before.",
+		"Даље од тога обавезе нису изведене: за то је потребан сваки ранији запис."},
+	FactNoPack: {
+		"Beyond that the obligations were not derived: the rule pack %[1]s is not in it.",
+		"Даље од тога обавезе нису изведене: пакет правила %[1]s није у њему."},
+	FactTooMany: {
+		"Beyond that the obligations were not derived: this program remembers at most %[1]s events. The exchange's own check derives them all.",
+		"Даље од тога обавезе нису изведене: овај програм памти највише %[1]s догађаја. Провера на самом серверу изводи све."},
 	FactSends: {
 		"%[1]s decisions to let a message pass were computed again, with the same outcome.",
 		"%[1]s одлука да порука прође поново је израчунато, са истим исходом."},
