@@ -123,16 +123,22 @@ func (c *call) body() ([]byte, error) {
 	return io.ReadAll(c.echo.Request().Body)
 }
 
-// json answers with v. Signed bytes inside v come out as they are: nothing is
-// escaped for HTML.
+// json answers with v.
 func (c *call) json(v any) error {
+	data, err := encode(v)
+	if err != nil {
+		return err
+	}
+	return c.blob(wire.JSON, data)
+}
+
+// encode leaves signed bytes inside v as they are: nothing is escaped for HTML.
+func encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return err
-	}
-	return c.blob(wire.JSON, bytes.TrimSuffix(b.Bytes(), []byte("\n")))
+	err := enc.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 func (c *call) blob(mediaType string, data []byte) error {

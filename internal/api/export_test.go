@@ -58,4 +58,5 @@ var (
 	ReadQuery   = readQuery
 	ReadNumber  = readNumber
 	OpenAPI     = openAPI
+	Encode      = encode
 )

@@ -8,7 +8,7 @@ var Codes = []Code{
 	{"channel", []int{422}, "The rule pack knows no such channel."},
 	{"clock", []int{503}, "The exchange's own clock is in doubt, so it writes nothing."},
 	{"clock-skew", []int{401}, "The request was signed too long ago, or in the future."},
-	{"conflict", []int{409}, "The statement contradicts the directory."},
+	{"conflict", []int{409, 422}, "The statement contradicts the directory, or the exclusion is not one that can be made."},
 	{"consent", []int{422}, "The consent is not one the rule pack permits."},
 	{"consent_*", []int{403}, "No consent on record covers the message for every recipient."},
 	{"consent_transition", []int{409}, "The consent cannot go from its present state to this one."},
