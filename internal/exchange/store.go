@@ -16,7 +16,8 @@ type Store interface {
 	ledger.Storage
 
 	// Write runs f in one serialized transaction, under the contract of
-	// [ledger.Storage.Update].
+	// [ledger.Storage.Update]. Neither Write nor Scratch may be called within
+	// another.
 	Write(ctx context.Context, f func(tx Tx) error) error
 
 	// Read runs f on one consistent snapshot, under the contract of
@@ -169,10 +170,15 @@ type Tx interface {
 	Savepoint(ctx context.Context, f func() error) error
 
 	PutOpening(ctx context.Context, idx int64, o evidence.Opening) error
-	// EraseOpening deletes an opening. Only the eraser may.
+	// EraseUpload destroys the shred key of a message, then its chunks and
+	// uploads. Only the eraser may.
+	EraseUpload(ctx context.Context, msg string) error
+	// EraseOpening deletes an opening. Only the eraser may. It may be repeated,
+	// and may cover an index that was never opened.
 	EraseOpening(ctx context.Context, idx int64) error
 	PutLast(ctx context.Context, obj string, idx int64) error
 	PutStatement(ctx context.Context, s StatementRow) error
+	// PutMessage is called once for a message.
 	PutMessage(ctx context.Context, m MessageRow, to []RecipientRow, consents []string) error
 	// MarkRecipient records the first handing over (with its leaf and proof of
 	// service), opening or blocking; the zero members of r change nothing, and a
@@ -180,11 +186,13 @@ type Tx interface {
 	MarkRecipient(ctx context.Context, r RecipientRow) error
 	PutParty(ctx context.Context, cas string, p PartyRow) error
 	Link(ctx context.Context, cases []string) error
+	// PutConsentVersion refuses another version in the place of one.
 	PutConsentVersion(ctx context.Context, c ConsentRow) error
 	PutConflict(ctx context.Context, c ConflictRow) error
 	PutGrant(ctx context.Context, g GrantRow) error
 	PutObligation(ctx context.Context, o obligation.Obligation) error
 	PutMark(ctx context.Context, o string, level int, idx int64) error
+	// PutFeed adds a place in a feed; a second call changes only Erased.
 	PutFeed(ctx context.Context, f FeedRow) error
 	PutScope(ctx context.Context, cas string, idx int64, scope string) error
 	PutAccess(ctx context.Context, officer, cas, day string, idx int64) error

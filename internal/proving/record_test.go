@@ -106,6 +106,9 @@ func TestErasureKeepsBreaches(t *testing.T) {
 	if after := f.missing(swc, legal); !slices.Equal(before, after) {
 		t.Errorf("missing replies before the erasure %v, after it %v", before, after)
 	}
+	if _, err := swc.Read(t.Context(), legal, sent.Msg); err == nil {
+		t.Error("the body of an erased message is still released")
+	}
 	items, err := swc.Feed(t.Context(), legal, 0)
 	f.must(err)
 	if items[0].Erased == nil || items[0].Idx != sent.Item.Idx {
