@@ -3,7 +3,8 @@
 //   - answers go to standard output, everything else to standard error;
 //   - an error is one line "PROGRAM: error: …", and, where there is something
 //     to do about it, one line "PROGRAM: hint: …"; never a stack;
-//   - --json prints one JSON object, on success and on failure;
+//   - --json prints one JSON value: an object, or a list of objects; a failure is
+//     an object with error, hint and exit;
 //   - exit codes are those of this package, in every program.
 package cli
 
@@ -62,6 +63,14 @@ func UsageError(format string, args ...any) error {
 	return &Error{Err: fmt.Errorf(format, args...), Hint: "see --help", Code: Usage}
 }
 
+// Ended is the end of a program that has already said, in its answer, what is
+// wrong: nothing more is printed.
+func Ended(code int) error { return &ended{code} }
+
+type ended struct{ code int }
+
+func (e *ended) Error() string { return fmt.Sprintf("ended with exit code %d", e.code) }
+
 // Explainer finds the hint and exit code of errors of other packages.
 type Explainer func(err error) (hint string, code int)
 
@@ -79,6 +88,9 @@ func Run(root *cobra.Command, explain Explainer) int {
 	if err == nil {
 		return OK
 	}
+	if e := (*ended)(nil); errors.As(err, &e) {
+		return e.code
+	}
 	if !*started { // cobra itself said no: an unknown command, an argument too many
 		err = &Error{Err: err, Hint: "see --help", Code: Usage}
 	}
@@ -87,11 +99,17 @@ func Run(root *cobra.Command, explain Explainer) int {
 	return code
 }
 
-// watch notes whether any command began its work.
+// watch notes whether any command began its work. A command that only has
+// others below it shows its help, and refuses a word that is none of them: cobra
+// would show the help for that too and call it a success.
 func watch(cmd *cobra.Command) *bool {
 	started := new(bool)
 	var wrap func(*cobra.Command)
 	wrap = func(c *cobra.Command) {
+		if c.HasParent() && c.HasSubCommands() && !c.Runnable() {
+			c.Args = cobra.NoArgs
+			c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+		}
 		if run := c.RunE; run != nil {
 			c.RunE = func(c *cobra.Command, args []string) error {
 				*started = true
@@ -150,7 +168,7 @@ func JSON(cmd *cobra.Command) bool {
 
 // AddJSON adds --json to a program.
 func AddJSON(root *cobra.Command) {
-	root.PersistentFlags().Bool("json", false, "print one JSON object")
+	root.PersistentFlags().Bool("json", false, "print JSON: an object, or a list of them")
 }
 
 // Print writes one indented JSON object.

@@ -39,8 +39,29 @@ func program(fail error, args ...string) *cobra.Command {
 			return Out(cmd, map[string]string{"said": "<да>"}, func(w io.Writer) { fmt.Fprintln(w, "said да") })
 		},
 	})
+	group := &cobra.Command{Use: "group", Short: "a group"}
+	group.AddCommand(&cobra.Command{Use: "sub", RunE: func(*cobra.Command, []string) error { return Ended(Refused) }})
+	root.AddCommand(group)
 	root.SetArgs(args)
 	return root
+}
+
+// A word that no command of a group knows is an error, not a page of help.
+func TestRunGroup(t *testing.T) {
+	if code, out, errs := run(t, program(nil, "group")); code != OK || errs != "" || !strings.Contains(out, "a group") {
+		t.Errorf("%d %q %q", code, out, errs)
+	}
+	code, out, errs := run(t, program(nil, "group", "subb"))
+	if code != Usage || out != "" || !strings.Contains(errs, `error: unknown command "subb" for "odziv-test group"`) {
+		t.Errorf("%d %q %q", code, out, errs)
+	}
+}
+
+// A program that said everything in its answer ends with its code alone.
+func TestRunEnded(t *testing.T) {
+	if code, out, errs := run(t, program(nil, "group", "sub")); code != Refused || out != "" || errs != "" {
+		t.Errorf("%d %q %q", code, out, errs)
+	}
 }
 
 // run runs a program and returns what it wrote to its outputs.
