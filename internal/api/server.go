@@ -27,8 +27,8 @@ const (
 var ErrPlain = errors.New("plain HTTP is served on loopback only")
 
 // Server returns the HTTP server of a handler at addr ("127.0.0.1:8080"). With
-// a certificate it speaks TLS 1.3 alone, by preference with the hybrid
-// X25519MLKEM768; cert nil is for loopback, see [Listen].
+// a certificate it speaks TLS 1.3 alone, with the hybrid
+// X25519MLKEM768 alone; cert nil is for loopback, see [Listen].
 func Server(addr string, h http.Handler, cert *tls.Certificate, logger *slog.Logger) *http.Server {
 	srv := &http.Server{
 		Addr: addr, Handler: h, ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime,
@@ -37,7 +37,7 @@ func Server(addr string, h http.Handler, cert *tls.Certificate, logger *slog.Log
 	if cert != nil {
 		srv.TLSConfig = &tls.Config{
 			MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{*cert},
-			CurvePreferences: []tls.CurveID{tls.X25519MLKEM768, tls.X25519},
+			CurvePreferences: []tls.CurveID{tls.X25519MLKEM768}, // the hybrid alone: an old client must not weaken it
 		}
 	}
 	return srv

@@ -20,7 +20,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// group is how many submits share a transaction (PROTOCOL.md C.4).
+// group is how many submits share a transaction.
 const group = 64
 
 // submit is what one accepted notification to two desks writes: 18 rows.

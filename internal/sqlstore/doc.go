@@ -1,6 +1,6 @@
 // Package sqlstore keeps the ledger, its openings and everything derived from
 // them in an SQL database. It implements exchange.Store (and so ledger.Storage)
-// under PROTOCOL.md C.3 and C.4, and passes exchange/storetest.
+// as DESIGN.md in this folder explains, and passes exchange/storetest.
 //
 // [Create] makes a database, once; [Open] uses one that exists. The engine so
 // far is SQLite (pure Go, modernc.org/sqlite): one file, for a laptop, a pilot

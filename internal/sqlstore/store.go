@@ -15,7 +15,7 @@ const (
 	readers = 8
 
 	// lockTimeout is how long a transaction waits for a writer in another
-	// process, as lock_timeout on PostgreSQL (PROTOCOL.md C.4).
+	// process, as lock_timeout on PostgreSQL.
 	lockTimeout = 8 * time.Second
 )
 

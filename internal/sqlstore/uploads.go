@@ -8,7 +8,7 @@ import (
 	"github.com/odziv/odziv/internal/exchange"
 )
 
-// maxChunk bounds a row of blob_chunk in bytes: the 1 MiB of PROTOCOL.md A.5
+// maxChunk bounds a row of blob_chunk in bytes: the 1 MiB of a stored chunk
 // with room for the server's own header and tags.
 const maxChunk = 1<<20 + 1<<16
 
@@ -111,7 +111,7 @@ func (s *scratch) Sweep(ctx context.Context, nonces, uploads int64) error {
 }
 
 // EraseUpload destroys a message's shred key and what it wrapped, also when the
-// message was accepted (PROTOCOL.md D).
+// message was accepted.
 func (s *scratch) EraseUpload(ctx context.Context, msg string) error {
 	return s.asEraser(ctx, func() error { return s.deleteUpload(ctx, msg) })
 }

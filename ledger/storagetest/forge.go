@@ -8,7 +8,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// A Tamperer runs a statement of SQL on the tables of PROTOCOL.md C.3 with the
+// A Tamperer runs a statement of SQL on the tables of the ledger with the
 // rights of the server. The suite expects every statement it tries to fail.
 type Tamperer interface {
 	Exec(query string) error

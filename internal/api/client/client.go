@@ -58,7 +58,7 @@ func transport(roots *x509.CertPool) http.RoundTripper {
 		DialContext: (&net.Dialer{Timeout: 15 * time.Second}).DialContext,
 		TLSClientConfig: &tls.Config{
 			RootCAs: roots, MinVersion: tls.VersionTLS13,
-			CurvePreferences: []tls.CurveID{tls.X25519MLKEM768, tls.X25519},
+			CurvePreferences: []tls.CurveID{tls.X25519MLKEM768}, // the hybrid alone: an old client must not weaken it
 		},
 		TLSHandshakeTimeout:    15 * time.Second,
 		ResponseHeaderTimeout:  5 * time.Minute,
