@@ -56,7 +56,8 @@ func ID(prefix, label string) string {
 // Key is the signing key of a label.
 func Key(label string) statement.SigningKey { return statement.NewSigningKey(Seed("key/" + label)) }
 
-func keys(labels ...string) []ed25519.PublicKey {
+// Keys are the public keys of labels.
+func Keys(labels ...string) []ed25519.PublicKey {
 	var out []ed25519.PublicKey
 	for _, l := range labels {
 		out = append(out, Key(l).Public())
@@ -106,6 +107,18 @@ func New(t testing.TB, demo bool) *World {
 	return w
 }
 
+// LogKey is the verifier key of a log.
+func LogKey(log ledger.Log) string {
+	k, err := ledger.NewSigningKey(log.Origin(Host), Seed("log/"+log.String()))
+	if err != nil {
+		panic(err)
+	}
+	return k.VerifierKey()
+}
+
+// Recipient is the n-th of six age recipients.
+func Recipient(n int) string { return strings.Fields(recipients)[n] }
+
 func logKey(t testing.TB, log ledger.Log) *ledger.SigningKey {
 	k, err := ledger.NewSigningKey(log.Origin(Host), Seed("log/"+log.String()))
 	if err != nil {
@@ -125,6 +138,31 @@ func (w *World) Publish() {
 			w.t.Fatal(err)
 		}
 	}
+}
+
+// Smuggle appends a statement to the directory that it would refuse, as whoever
+// owns the log's key can. It returns its index.
+func (w *World) Smuggle(body directory.Body, labels ...string) int64 {
+	w.t.Helper()
+	idx := int64(len(w.Leaves))
+	w.Dir.Prepare(body, Start+idx) // fills the head, whatever it says
+	if g, ok := body.(*directory.Genesis); ok {
+		g.DirN, g.Prev = 0, ""
+	}
+	payload, err := directory.Payload(body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	d := w.Sign(statement.TypeDirectory, json.RawMessage(payload), labels...)
+	leaf, err := directory.Leaf(d)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.Leaves = append(w.Leaves, leaf)
+	if err := storagetest.Append(w.Memory, ledger.Dir, w.At, leaf); err != nil {
+		w.t.Fatal(err)
+	}
+	return idx
 }
 
 // Directory appends a statement to the directory, signed by labels.
@@ -160,7 +198,7 @@ func (w *World) Directory(body directory.Body, labels ...string) {
 func (w *World) directory(demo bool) {
 	del := []string{"delegate/1", "delegate/2"}
 	w.Directory(&directory.Genesis{Name: "audit vectors", Demo: demo,
-		Council: directory.Council{K: 2, Keys: keys("council/1", "council/2")},
+		Council: directory.Council{K: 2, Keys: Keys("council/1", "council/2")},
 		Delegates: []directory.Delegate{{I: ID("i", "A"), Key: Key("delegate/1").Public()}, {I: ID("i", "B"), Key: Key("delegate/2").Public()},
 			{I: ID("i", "C"), Key: Key("delegate/3").Public()}},
 		Logs:   directory.Logs{Dir: logKey(w.t, ledger.Dir).VerifierKey(), Ev: logKey(w.t, ledger.Ev).VerifierKey()},
@@ -177,9 +215,9 @@ func (w *World) directory(demo bool) {
 func (w *World) house(letter, typ, fn string, rcps, del []string) {
 	i, d := ID("i", letter), ID("d", letter)
 	root, reg := []string{letter + "/root/1", letter + "/root/2"}, []string{letter + "/registrar/1", letter + "/registrar/2"}
-	w.Directory(&directory.InstJoin{I: i, Root: directory.Root{K: 2, Keys: keys(root...)}}, append(del[:2:2], root...)...)
+	w.Directory(&directory.InstJoin{I: i, Root: directory.Root{K: 2, Keys: Keys(root...)}}, append(del[:2:2], root...)...)
 	w.Directory(&directory.InstProfile{I: i, Type: typ, Level: "local", Territory: []string{}, NB: Start, NA: end}, del...)
-	w.Directory(&directory.InstRegistrars{I: i, Keys: keys(reg...)}, root...)
+	w.Directory(&directory.InstRegistrars{I: i, Keys: Keys(reg...)}, root...)
 	var users []string
 	pkg := []directory.Package{}
 	for n, rcp := range rcps {
