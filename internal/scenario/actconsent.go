@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -31,6 +32,9 @@ func (c *cast) consent(ctx context.Context, k *ConsentAct) error {
 	waiting, err := o.RecordConsent(ctx, desk.ID, c.f.pack.Family, consent.Act(k.Act), *st)
 	if err != nil {
 		return err
+	}
+	if waiting.Item != nil && k.Cosign != "" {
+		return errors.New("it was recorded without the second signature")
 	}
 	item, err := c.cosign(ctx, waiting, k.Cosign)
 	if err != nil {

@@ -156,6 +156,8 @@ func (c *checker) is(sort, s string) bool {
 		return statement.IsCode(s)
 	case "text", "name", "moment":
 		return s == strings.TrimSpace(s)
+	case "acted": // a reason of the pack, or the engine's own
+		return s == obligation.ReasonBlocked || c.inPack("reason", s)
 	case "problem":
 		return wire.Title(s) != "" || slices.Contains(programCodes, s)
 	case "act":

@@ -147,6 +147,9 @@ func (c *cast) messageHolds(ctx context.Context, e *MessageExpect, d *difference
 	if err != nil {
 		return err
 	}
+	if e.Under != nil {
+		equal(d, "under", e.Under, under(items, t.id))
+	}
 	d.stringMoment("handed", e.Handed, c.receipt(items, t.id, e.To, evidence.MessageRetrieved))
 	d.stringMoment("opened", e.Opened, c.receipt(items, t.id, e.To, evidence.MessageDecrypted))
 	return nil
@@ -158,6 +161,17 @@ func (c *cast) receipt(items []office.FeedItem, msg, actor, event string) int64 
 	for _, i := range items {
 		if i.M != nil && i.M.Ev == event && i.M.Obj == msg && strings.HasSuffix(i.M.By, "/"+c.party(actor)) {
 			return i.M.At
+		}
+	}
+	return 0
+}
+
+// under is the version of the consent on which a message was accepted, as its
+// opening says; 0 for none.
+func under(items []office.FeedItem, msg string) int {
+	for _, i := range items {
+		if i.M != nil && i.M.Ev == evidence.MessageSubmitted && i.M.Obj == msg && len(i.P.Cons) > 0 {
+			return i.P.Cons[0].Ver
 		}
 	}
 	return 0

@@ -35,7 +35,7 @@ type DutyExpect struct {
 	LateDays   *int     `toml:"late-days" check:""`
 	SilentDays *int     `toml:"silent-days" check:""`
 	Value      *string  `toml:"value" check:"" is:"value"`
-	Reason     *string  `toml:"reason" check:"" is:"code"`
+	Reason     *string  `toml:"reason" check:"" is:"acted"`
 	MetBy      *string  `toml:"met-by" check:"" is:"thing"`  // name of the message or attestation
 	Person     *string  `toml:"person" check:"" is:"person"` // to whom it is owed, whoever represents them
 	Attested   *bool    `toml:"attested" check:""`
@@ -98,6 +98,7 @@ type MessageExpect struct {
 	Kind    *string `toml:"kind" check:"" is:"kind"`
 	Basis   *string `toml:"basis" check:"" is:"basis"`
 	Ref     *string `toml:"ref" check:""`
+	Under   *int    `toml:"under" check:""`                 // version of the consent it was accepted under
 	SetWith *string `toml:"set-with" check:"" is:"message"` // another message of the same set
 	Handed  *string `toml:"handed" check:"" is:"moment"`    // a time, or "never"
 	Opened  *string `toml:"opened" check:"" is:"moment"`    // a time, or "never"

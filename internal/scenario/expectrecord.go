@@ -10,6 +10,7 @@ import (
 	"github.com/odziv/odziv/internal/api/wire"
 	"github.com/odziv/odziv/internal/evidence"
 	"github.com/odziv/odziv/internal/office"
+	"github.com/odziv/odziv/internal/statement"
 	"github.com/odziv/odziv/messaging"
 )
 
@@ -64,20 +65,12 @@ func (c *cast) recordHolds(ctx context.Context, e *RecordExpect, d *differences)
 	if err != nil {
 		return err
 	}
-	duties, err := c.dutiesOf(ctx, e.At, false)
-	if err != nil {
-		return err
-	}
 	v := c.viewOf(items)
 	equal(d, "consents", e.Consents, v.consents)
 	equal(d, "withheld", e.Withheld, v.withheld)
 	d.sets("disclosures", e.Disclosures, v.disclosures)
 	d.sets("events", e.Events, v.events)
-	found := []string{}
-	for _, duty := range duties {
-		found = append(found, duty.Rule+" by "+c.called(duty.Obligor)+" "+string(duty.View.State))
-	}
-	d.sets("duties", e.Duties, found)
+	d.sets("duties", e.Duties, c.dutiesIn(items, c.desks[e.At].ID))
 	if e.Bodies != nil {
 		open, err := c.bodies(ctx, e.At, v.foreign)
 		if err != nil {
@@ -132,6 +125,33 @@ func (c *cast) disclosure(core *messaging.Core) string {
 		to = append(to, c.called(r.Desk))
 	}
 	return core.Kind + " from " + c.called(core.From.Desk) + " to " + strings.Join(to, "+") + " on " + core.Basis.Code
+}
+
+// dutiesIn computes, from openings alone, the duties towards a representative's
+// desk and towards persons: what each opening says it opened, and how it moved
+// what others had.
+func (c *cast) dutiesIn(items []office.FeedItem, desk string) []string {
+	texts, order := map[string]string{}, []string{}
+	states := map[string]string{}
+	for _, f := range items {
+		if f.M == nil {
+			continue
+		}
+		for _, o := range f.P.Opens {
+			if o.EE == desk || statement.IsID(o.EE, statement.Person) {
+				texts[o.O], states[o.O] = o.Rule+" by "+c.called(o.OR), "open"
+				order = append(order, o.O)
+			}
+		}
+		for _, m := range f.P.Moves {
+			states[m.O] = m.State
+		}
+	}
+	list := []string{}
+	for _, o := range order {
+		list = append(list, texts[o]+" "+states[o])
+	}
+	return list
 }
 
 // bodies reports whether the exchange hands out the body of any message that a

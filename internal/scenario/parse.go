@@ -143,7 +143,7 @@ func (f *File) at(path string) (line int, written string) {
 		return 0, ""
 	}
 	end := line
-	for end < len(f.text) && !strings.HasPrefix(strings.TrimSpace(f.text[end]), "[") {
+	for end < len(f.text) && !strings.HasPrefix(f.text[end], "[") && !strings.HasPrefix(f.text[end], "#") {
 		end++
 	}
 	return line, strings.TrimSpace(strings.Join(f.text[line-1:end], "\n"))

@@ -62,3 +62,6 @@ func testScenario(t *testing.T, name string) {
 }
 
 func TestS01(t *testing.T) { testScenario(t, "s01") }
+func TestS02(t *testing.T) { testScenario(t, "s02") }
+func TestS05(t *testing.T) { testScenario(t, "s05") }
+func TestS11(t *testing.T) { testScenario(t, "s11") }
