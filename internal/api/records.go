@@ -78,9 +78,12 @@ func putPending(c *call) error {
 }
 
 func getPendings(c *call) error {
-	desk, err := c.queryID("desk", statement.Desk)
-	if err != nil {
-		return err
+	desk := ""
+	if c.query.Has("desk") {
+		var err error
+		if desk, err = c.queryID("desk", statement.Desk); err != nil {
+			return err
+		}
 	}
 	waiting, err := c.x.PendingFor(c.ctx, c.caller, desk)
 	if err != nil {

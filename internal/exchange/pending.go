@@ -173,10 +173,10 @@ func (x *Exchange) submitByType(ctx context.Context, c Caller, d *statement.DSSE
 }
 
 // PendingFor lists what waits and concerns a desk: what its members signed or
-// might sign. Directory statements concern every desk of the institutions whose
-// keys may sign them.
+// might sign. Without a desk it lists what the caller's own key signed or may
+// sign: registrars, delegates and roots act for none.
 func (x *Exchange) PendingFor(ctx context.Context, c Caller, desk string) ([]Pending, error) {
-	if err := x.mayAct(c, desk); err != nil {
+	if err := x.mayAsk(c, desk); err != nil {
 		return nil, err
 	}
 	waiting := []Pending{}
@@ -200,6 +200,14 @@ func (x *Exchange) PendingFor(ctx context.Context, c Caller, desk string) ([]Pen
 	return waiting, err
 }
 
+func (x *Exchange) mayAsk(c Caller, desk string) error {
+	if desk != "" {
+		return x.mayAct(c, desk)
+	}
+	_, err := x.mayCall(c)
+	return err
+}
+
 // concerns reports whether a waiting statement is this desk's business.
 func (x *Exchange) concerns(d *statement.DSSE, key, desk string) bool {
 	if slices.Contains(signersOf(d), key) {
@@ -209,6 +217,9 @@ func (x *Exchange) concerns(d *statement.DSSE, key, desk string) bool {
 	if d.PayloadType == statement.TypeDirectory {
 		_, _, eligible, err := dir.RequiredSigners(d.Payload)
 		return err == nil && slices.Contains(eligible, key)
+	}
+	if desk == "" {
+		return false
 	}
 	inst := dir.InstOfDesk(desk)
 	if g, err := evidence.ParseGrant(d); err == nil {

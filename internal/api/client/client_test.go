@@ -235,6 +235,14 @@ func TestPending(t *testing.T) {
 	}
 	alone := &statement.DSSE{Payload: d.Payload, PayloadType: d.PayloadType, Signatures: []statement.Signature{}}
 	check(t, alone.AddSignature(ctx, w.Delegates[1]))
+	for i, key := range []statement.SigningKey{w.Council, w.Delegates[0], w.Delegates[1], w.A.Officers[0]} {
+		n := []int{0, 1, 1, 0}[i]
+		waiting, err := w.Client(key, client.Options{}).Pending(ctx, "")
+		check(t, err)
+		if len(waiting) != n || n == 1 && waiting[0].Digest != digest {
+			t.Errorf("%d wait, want %d", len(waiting), n)
+		}
+	}
 	answer, err = second.PutPending(ctx, digest, encode(t, alone))
 	check(t, err)
 	if !answer.Complete || answer.Entry == nil || answer.Entry.Idx != w.Directory().N()-1 || len(answer.Signed) != 2 {

@@ -18,10 +18,16 @@ func (c *Client) Status(ctx context.Context) (s wire.Status, err error) {
 	return s, err
 }
 
-// Pending lists the statements that wait and concern a desk.
+// Pending lists the statements that wait and concern a desk, or, without one,
+// those that the caller's key signed or may sign: a registrar, a delegate or a
+// root act for no desk.
 func (c *Client) Pending(ctx context.Context, desk string) ([]wire.Pending, error) {
+	query := url.Values{}
+	if desk != "" {
+		query.Set("desk", desk)
+	}
 	var list wire.Pendings
-	err := c.get(ctx, wire.PathPendings, url.Values{"desk": {desk}}, maxList, &list)
+	err := c.get(ctx, wire.PathPendings, query, maxList, &list)
 	return list.Pending, err
 }
 
