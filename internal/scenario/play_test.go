@@ -65,3 +65,4 @@ func TestS01(t *testing.T) { testScenario(t, "s01") }
 func TestS02(t *testing.T) { testScenario(t, "s02") }
 func TestS05(t *testing.T) { testScenario(t, "s05") }
 func TestS11(t *testing.T) { testScenario(t, "s11") }
+func TestS18(t *testing.T) { testScenario(t, "s18") }
