@@ -73,6 +73,9 @@ func (s *section) admitConsent(d *statement.DSSE, st *consent.Statement) (pack p
 		return nil, refuse(Conflicting, "consent_transition", "%v", err).
 			hint("look at the record: odziv consent show").onRecord()
 	}
+	if err := s.checkReask(pack, st); err != nil {
+		return nil, err
+	}
 	if err := consent.CheckConflict(s.projection(), st, s.now); err != nil {
 		return nil, refuse(Forbidden, "excluded", "somebody whom the statement names is excluded in this case").onRecord()
 	}
@@ -81,6 +84,30 @@ func (s *section) admitConsent(d *statement.DSSE, st *consent.Statement) (pack p
 		return nil, err
 	}
 	return pack, s.checkSignatures(d, st.By, cosign)
+}
+
+// checkReask protects a person who said no: a new record is no way around a
+// refusal of the same.
+func (s *section) checkReask(pack packOf, st *consent.Statement) error {
+	if st.Act() != consent.Requested {
+		return nil
+	}
+	ids, err := s.tx.ConsentsOf(s.ctx, st.Subj)
+	if err != nil {
+		return err
+	}
+	var others []*consent.Record
+	for _, id := range ids {
+		r, _, err := s.projection().Record(id)
+		if err != nil {
+			return err
+		}
+		others = append(others, r)
+	}
+	if err := consent.CheckReask(pack, others, st, s.now); err != nil {
+		return refuse(Conflicting, "consent_transition", "%v", err).hint("wait; the person was asked and said no").onRecord()
+	}
+	return nil
 }
 
 // mayRecord asks the pack's table who may record what.
@@ -317,7 +344,7 @@ func (p *projection) storeConsent(priv *evidence.Priv, h *happening) error {
 		return err
 	}
 	return p.tx.PutConsentVersion(p.ctx, ConsentRow{ID: st.ID, Ver: st.Ver, Idx: h.Idx, At: h.At, Act: string(st.Act()),
-		Stmt: priv.Stmt.Payload})
+		Subj: st.Subj, Stmt: priv.Stmt.Payload})
 }
 
 // conflictEvent decodes an exclusion; it ends the grants of the excluded desk.

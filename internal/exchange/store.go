@@ -67,6 +67,8 @@ type View interface {
 
 	// ConsentVersions returns the versions of a consent record, ascending.
 	ConsentVersions(ctx context.Context, id string) ([]ConsentRow, error)
+	// ConsentsOf returns the ids of the consent records about a person, sorted.
+	ConsentsOf(ctx context.Context, subj string) ([]string, error)
 	// Conflicts returns the exclusions of who (a desk or a person), newest last.
 	Conflicts(ctx context.Context, who string) ([]ConflictRow, error)
 	// Conflict finds an exclusion by the id of its conflict.set.
@@ -269,6 +271,7 @@ type ConsentRow struct {
 	Idx  int64
 	At   int64
 	Act  string
+	Subj string
 	Stmt []byte
 }
 

@@ -10,23 +10,35 @@ import (
 
 // ConsentVersions implements exchange.View.
 func (v *view) ConsentVersions(ctx context.Context, id string) (list []exchange.ConsentRow, err error) {
-	const query = "SELECT id, ver, idx, at, act, stmt FROM consent_version WHERE id = $1 ORDER BY ver"
+	const query = "SELECT id, ver, idx, at, act, subj, stmt FROM consent_version WHERE id = $1 ORDER BY ver"
 	err = v.each(ctx, query, []any{id}, func(rows *sql.Rows) error {
 		var c exchange.ConsentRow
-		err := rows.Scan(&c.ID, &c.Ver, &c.Idx, &c.At, &c.Act, &c.Stmt)
+		err := rows.Scan(&c.ID, &c.Ver, &c.Idx, &c.At, &c.Act, &c.Subj, &c.Stmt)
 		list = append(list, c)
 		return err
 	})
 	return list, err
 }
 
+// ConsentsOf implements exchange.View.
+func (v *view) ConsentsOf(ctx context.Context, subj string) (ids []string, err error) {
+	const query = "SELECT DISTINCT id FROM consent_version WHERE subj = $1 ORDER BY id"
+	err = v.each(ctx, query, []any{subj}, func(rows *sql.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		ids = append(ids, id)
+		return err
+	})
+	return ids, err
+}
+
 // PutConsentVersion implements exchange.Tx. A version is put once; the same
 // again is no error, another is.
 func (t *tx) PutConsentVersion(ctx context.Context, c exchange.ConsentRow) error {
-	const query = `INSERT INTO consent_version (id, ver, idx, at, act, stmt) VALUES ($1, $2, $3, $4, $5, $6)
+	const query = `INSERT INTO consent_version (id, ver, idx, at, act, subj, stmt) VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (id, ver) DO UPDATE SET idx = excluded.idx
 		WHERE consent_version.idx = excluded.idx AND consent_version.stmt = excluded.stmt`
-	n, err := t.exec(ctx, query, c.ID, c.Ver, c.Idx, c.At, c.Act, blob(c.Stmt))
+	n, err := t.exec(ctx, query, c.ID, c.Ver, c.Idx, c.At, c.Act, c.Subj, blob(c.Stmt))
 	if err == nil && n == 0 {
 		err = fmt.Errorf("sqlstore: consent %s has another version %d: %w", c.ID, c.Ver, ErrRefused)
 	}

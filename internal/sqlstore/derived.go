@@ -38,7 +38,7 @@ var derived = [...]table{
 	{"access", 3, columns("officer t, case_ t, day t, idx n")},
 	{"case_link", 1, columns("case_ t, matter t")},
 	{"conflict", 1, columns("id t, who t, subj j, level t, set_idx n, set_at n, lifted_idx n, lifted_at n")},
-	{"consent_version", 2, columns("id t, ver n, idx n, at n, act t, stmt b")},
+	{"consent_version", 2, columns("id t, ver n, idx n, at n, act t, subj t, stmt b")},
 	{"feed", 2, columns("desk t, n n, idx n, erased n")},
 	{"grant_", 1, columns("id t, idx n, at n, case_ t, desk t, subj j, scope j, nb n, na n, ended_idx n, ended_at n, earlier j")},
 	{"last", 1, columns("obj t, idx n")},

@@ -41,6 +41,7 @@ func questions(t *testing.T, r *raw) map[string]*sql.Stmt {
 		ask(v.Parties(ctx, cases))
 		ask(v.Linked(ctx, "c"))
 		ask(v.ConsentVersions(ctx, "k"))
+		ask(v.ConsentsOf(ctx, "p"))
 		ask(v.Conflicts(ctx, "g"))
 		row(wrap(v.Conflict(ctx, "x")))
 		row(wrap(v.Grant(ctx, "x")))
@@ -101,7 +102,7 @@ func askObligations(ctx context.Context, v *view, ask func(any, error)) {
 
 // indexes are all that the schema has besides primary keys; each must serve some
 // question.
-var indexes = []string{"case_link_matter", "conflict_who", "grant_case", "grant_desk", "msg_case", "obligation_due", "obligation_live",
+var indexes = []string{"case_link_matter", "conflict_who", "consent_version_subj", "grant_case", "grant_desk", "msg_case", "obligation_due", "obligation_live",
 	"obligation_obj", "obligation_obligee", "obligation_obligor", "obligation_twin", "overflow_at", "party_inst", "pending_at",
 	"req_nonce_at", "shred_period_at", "upload_begun"}
 

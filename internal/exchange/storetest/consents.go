@@ -4,7 +4,7 @@ import "github.com/odziv/odziv/internal/exchange"
 
 func caseConsentVersions(s *suite) {
 	row := func(id string, ver int) exchange.ConsentRow {
-		return exchange.ConsentRow{ID: id, Ver: ver, Idx: int64(ver * 10), At: int64(ver), Act: "given", Stmt: []byte{0, byte(ver), 0xff}}
+		return exchange.ConsentRow{ID: id, Ver: ver, Idx: int64(ver * 10), At: int64(ver), Act: "given", Subj: "p_" + id, Stmt: []byte{0, byte(ver), 0xff}}
 	}
 	s.write(func(tx exchange.Tx) error {
 		for _, ver := range []int{10, 2, 1, 9} {
@@ -19,6 +19,10 @@ func caseConsentVersions(s *suite) {
 		same(s, "versions", list, err, row("k_a", 1), row("k_a", 2), row("k_a", 9), row("k_a", 10))
 		list, err = v.ConsentVersions(s.ctx, "k_c")
 		same(s, "versions of none", list, err)
+		ids, err := v.ConsentsOf(s.ctx, "p_k_a")
+		same(s, "records of a person", ids, err, "k_a")
+		ids, err = v.ConsentsOf(s.ctx, "p_none")
+		same(s, "records of nobody", ids, err)
 		return nil
 	})
 	s.refused("another version 2", func(tx exchange.Tx) error {

@@ -73,9 +73,11 @@ CREATE TABLE consent_version (
     idx  INTEGER NOT NULL,
     at   INTEGER NOT NULL,
     act  TEXT    NOT NULL,
+    subj TEXT    NOT NULL,
     stmt BLOB    NOT NULL,
     PRIMARY KEY (id, ver)
 );
+CREATE INDEX consent_version_subj ON consent_version (subj, id);
 
 CREATE TABLE conflict (
     id         TEXT    NOT NULL PRIMARY KEY,
