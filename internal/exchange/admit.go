@@ -28,7 +28,7 @@ type admitted struct {
 	consents []consent.Ref
 }
 
-// admit runs the checks of a submission in the order that FORMAT.md fixes, up
+// admit runs the checks of a submission in the order of FORMAT.md §2, up
 // to the acts, which are judged where the event is derived.
 func (s *section) admit(n *messaging.Notice) (*admitted, error) {
 	c := n.Core
