@@ -13,6 +13,7 @@ import (
 
 	"github.com/odziv/odziv/internal/audit"
 	"github.com/odziv/odziv/internal/audit/audittest"
+	"github.com/odziv/odziv/internal/evidence"
 	"github.com/odziv/odziv/internal/rules"
 )
 
@@ -113,7 +114,20 @@ func TestFormatShowsTheVector(t *testing.T) {
 	if err := json.Unmarshal(vector(t, "silence.json"), &s); err != nil {
 		t.Fatal(err)
 	}
-	shown := []string{string(vector(t, "genesis")), string(s.Opening)}
+	var o evidence.Opening
+	if err := json.Unmarshal(s.Opening, &struct {
+		Meta *json.RawMessage
+		Priv *json.RawMessage
+		RM   *[]byte
+		RP   *[]byte
+	}{(*json.RawMessage)(&o.Meta), (*json.RawMessage)(&o.Priv), &o.RM, &o.RP}); err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := o.Leaf()
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := []string{string(vector(t, "genesis")), string(s.Opening), string(leaf)}
 	shown = append(shown, strings.Split(strings.TrimSpace(s.Proof), "\n")...)
 	for _, f := range unzip(t, vector(t, "bundle.zip")) {
 		if f.name == "bundle.json" {
