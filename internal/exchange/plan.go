@@ -6,6 +6,7 @@ import (
 	"github.com/odziv/odziv/consent"
 	"github.com/odziv/odziv/internal/evidence"
 	"github.com/odziv/odziv/internal/statement"
+	"github.com/odziv/odziv/keys/directory"
 	"github.com/odziv/odziv/messaging"
 )
 
@@ -222,16 +223,22 @@ func (s *section) planGrant(p *plan, b *evidence.Grant, d *statement.DSSE) error
 	return nil
 }
 
-// signerInsts lists the institutions of the officers who signed.
+// signerInsts lists the institutions of the officers who signed. A representative
+// speaks for nobody's: the sponsor that merely hosts the desk signs by itself.
 func (s *section) signerInsts(d *statement.DSSE) []string {
 	var insts []string
 	for _, sig := range d.Signatures {
-		if o, ok := s.dir.OfficerByKey(sig.KeyID); ok && o.ActiveAt(s.now) {
+		if o, ok := s.dir.OfficerByKey(sig.KeyID); ok && o.ActiveAt(s.now) && !s.represents(o) {
 			insts = append(insts, o.Inst)
 		}
 	}
 	slices.Sort(insts)
 	return slices.Compact(insts)
+}
+
+// represents reports whether an officer acts for a representative's desk.
+func (s *section) represents(o directory.Officer) bool {
+	return slices.ContainsFunc(s.dir.DesksOf(o.U), func(d string) bool { return s.dir.TypeOfDesk(d) == directory.Representative })
 }
 
 // planGrantEnd lets either of the two who granted, or the desk itself, end it.
