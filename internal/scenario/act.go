@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/odziv/odziv/consent"
+	"github.com/odziv/odziv/internal/api/wire"
 	"github.com/odziv/odziv/internal/evidence"
 	"github.com/odziv/odziv/internal/office"
 	"github.com/odziv/odziv/internal/statement"
@@ -307,6 +308,9 @@ func (c *cast) cosign(ctx context.Context, waiting office.Waiting, actor string)
 		}
 	}
 	answer, err := o.Cosign(ctx, d)
+	if err == nil && answer.Item == nil {
+		return nil, &wire.Problem{Code: "signatures", Detail: "the statement still waits for another signature"}
+	}
 	return answer.Item, err
 }
 
