@@ -30,18 +30,27 @@ var ErrNotCanonical = errors.New("not canonical JSON")
 // no integer beyond 2^53-1 and every string in NFC. A nil slice or map is an
 // error: the formats know absent and empty, never null.
 func Marshal(v any) ([]byte, error) {
+	text, err := canonical(v)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkTokens(text); err != nil {
+		return nil, fmt.Errorf("statement: marshal: %w", err)
+	}
+	return text, nil
+}
+
+// canonical spells v as RFC 8785 does, whatever v holds.
+func canonical(v any) ([]byte, error) {
 	raw, err := json.Marshal(v)
 	if err != nil {
 		return nil, fmt.Errorf("statement: marshal: %w", err)
 	}
-	canonical, err := jcs.Transform(raw)
+	text, err := jcs.Transform(raw)
 	if err != nil {
 		return nil, fmt.Errorf("statement: marshal: %w", err)
 	}
-	if err := checkTokens(canonical); err != nil {
-		return nil, fmt.Errorf("statement: marshal: %w", err)
-	}
-	return canonical, nil
+	return text, nil
 }
 
 // Unmarshal decodes data into v and refuses every spelling but the canonical
@@ -57,7 +66,7 @@ func Unmarshal(data []byte, v any) error {
 	if err := dec.Decode(v); err != nil {
 		return fmt.Errorf("statement: %w", err)
 	}
-	again, err := Marshal(v)
+	again, err := canonical(v) // equal to data, whose tokens were checked
 	if err != nil {
 		return err
 	}
