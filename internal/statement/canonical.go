@@ -30,7 +30,7 @@ var ErrNotCanonical = errors.New("not canonical JSON")
 // no integer beyond 2^53-1 and every string in NFC. A nil slice or map is an
 // error: the formats know absent and empty, never null.
 func Marshal(v any) ([]byte, error) {
-	text, err := canonical(v)
+	text, err := spell(v)
 	if err != nil {
 		return nil, err
 	}
@@ -40,8 +40,8 @@ func Marshal(v any) ([]byte, error) {
 	return text, nil
 }
 
-// canonical spells v as RFC 8785 does, whatever v holds.
-func canonical(v any) ([]byte, error) {
+// spell writes v as RFC 8785 does, whatever v holds.
+func spell(v any) ([]byte, error) {
 	raw, err := json.Marshal(v)
 	if err != nil {
 		return nil, fmt.Errorf("statement: marshal: %w", err)
@@ -66,7 +66,7 @@ func Unmarshal(data []byte, v any) error {
 	if err := dec.Decode(v); err != nil {
 		return fmt.Errorf("statement: %w", err)
 	}
-	again, err := canonical(v) // equal to data, whose tokens were checked
+	again, err := spell(v) // equal to data, whose tokens were checked
 	if err != nil {
 		return err
 	}
