@@ -260,6 +260,17 @@ func TestChunksWait(t *testing.T) {
 	s.want(s.do(s.signed(http.MethodGet, wire.PathDirCheckpoint, nil)), http.StatusOK, "")
 }
 
+// A place is given back, whatever became of the chunk.
+func TestChunksFollow(t *testing.T) {
+	s := open(t, api.Options{MaxChunks: 1, ChunkTime: 5 * time.Second, AnswerTime: time.Second})
+	sealed := s.Seal(nil, make([]byte, 2<<20))
+	s.want(s.do(s.signed(http.MethodPut, example(wire.PathPart), []byte("x"))), http.StatusBadRequest, "malformed")
+	s.upload(sealed)
+	for range 3 {
+		s.upload(sealed)
+	}
+}
+
 func TestQueries(t *testing.T) {
 	s := open(t, api.Options{})
 	desk := "desk=" + s.A.Desk

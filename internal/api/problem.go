@@ -82,7 +82,6 @@ func signatureProblem(err error) *wire.Problem {
 func writeProblem(c echo.Context, p *wire.Problem) error {
 	h := c.Response().Header()
 	h.Set("Cache-Control", "no-store")
-	h.Del("Content-Length")
 	if p.Status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", "odziv-req-v1")
 	}

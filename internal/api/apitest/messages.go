@@ -71,12 +71,29 @@ func (w *World) DirHead() messaging.DirHead {
 // Retrieved is the receipt by which B signs for a message.
 func (w *World) Retrieved(s *Sealed) (id string, d *statement.DSSE) {
 	w.t.Helper()
-	id = statement.NewID(statement.Other)
-	receipt := &messaging.Retrieved{Desk: w.B.Desk, Env: hex.EncodeToString(s.Notice.Digest[:]), Msg: s.Msg(),
-		Head: statement.Head{At: w.Clock.Now(), By: statement.By{Desk: w.B.Desk, Inst: w.B.Inst, Key: statement.KeyID(w.B.Officers[0].Public())},
-			Case: s.Notice.Core.Case, DirN: w.Directory().N(), Ev: messaging.EvRetrieved, ID: id, Pack: w.Pack.ID(), V: 1}}
-	payload := must(w, func() ([]byte, error) { return statement.Marshal(receipt) })
-	return id, must(w, func() (*statement.DSSE, error) {
-		return statement.Sign(context.Background(), statement.TypeOfEvent(messaging.EvRetrieved), payload, w.B.Officers[0])
+	h := w.head(s, messaging.EvRetrieved)
+	return h.ID, w.receipt(h.Ev, &messaging.Retrieved{Head: h, Desk: w.B.Desk, Env: hex.EncodeToString(s.Notice.Digest[:]), Msg: s.Msg()})
+}
+
+// Decrypted is the receipt by which B proves that it opened a message.
+func (w *World) Decrypted(s *Sealed) (id string, d *statement.DSSE) {
+	w.t.Helper()
+	opened := must(w, func() (*envelope.Opened, error) {
+		return envelope.Open(context.Background(), s.Notice.DSSE, w.A.Officers[0].Public(), w.B.Key, w.B.Desk, bytes.NewReader(s.Parts[0]))
+	})
+	secret, h := opened.AckSecret(), w.head(s, messaging.EvDecrypted)
+	return h.ID, w.receipt(h.Ev, &messaging.Decrypted{Head: h, Desk: w.B.Desk, Msg: s.Msg(), Secret: secret[:]})
+}
+
+// head is that of a receipt of B.
+func (w *World) head(s *Sealed, event string) statement.Head {
+	return statement.Head{At: w.Clock.Now(), By: statement.By{Desk: w.B.Desk, Inst: w.B.Inst, Key: statement.KeyID(w.B.Officers[0].Public())},
+		Case: s.Notice.Core.Case, DirN: w.Directory().N(), Ev: event, ID: statement.NewID(statement.Other), Pack: w.Pack.ID(), V: 1}
+}
+
+func (w *World) receipt(event string, body any) *statement.DSSE {
+	payload := must(w, func() ([]byte, error) { return statement.Marshal(body) })
+	return must(w, func() (*statement.DSSE, error) {
+		return statement.Sign(context.Background(), statement.TypeOfEvent(event), payload, w.B.Officers[0])
 	})
 }

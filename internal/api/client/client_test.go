@@ -76,10 +76,17 @@ func TestEveryOperation(t *testing.T) {
 	_, err = a.GrantFeed(ctx, w.A.Desk, statement.NewID("x"), -1, 0)
 	wantCode(t, err, "grant_ended")
 
-	duties, err := a.Obligations(ctx, client.Query{Desk: w.A.Desk, Closed: true, Limit: 500})
+	before, err := a.Obligations(ctx, client.Query{Desk: w.A.Desk})
 	check(t, err)
-	if len(duties.Duties) == 0 {
-		t.Fatal("nothing is owed")
+	id, receipt = w.Decrypted(sealed)
+	_, err = b.PutStatement(ctx, id, encode(t, receipt))
+	check(t, err)
+	duties, err := a.Obligations(ctx, client.Query{Desk: w.A.Desk, Limit: 500})
+	check(t, err)
+	all, err := a.Obligations(ctx, client.Query{Desk: w.A.Desk, Closed: true, Limit: 500})
+	check(t, err)
+	if len(duties.Duties) == 0 || len(duties.Duties) != len(before.Duties)-1 || len(all.Duties) != len(before.Duties) {
+		t.Fatalf("%d owed, then %d, %d with closed ones", len(before.Duties), len(duties.Duties), len(all.Duties))
 	}
 	o := duties.Duties[0].ID
 	one, err := b.Obligation(ctx, o)
@@ -102,6 +109,13 @@ func TestEveryOperation(t *testing.T) {
 	if len(missing.Duties) != 0 {
 		t.Errorf("missing at once: %+v", missing.Duties)
 	}
+	w.Clock.Advance(10 * 24 * time.Hour)
+	missing, err = a.Obligations(ctx, client.Query{Desk: w.A.Desk, Missing: true})
+	check(t, err)
+	if len(missing.Duties) == 0 || len(missing.Duties) >= len(duties.Duties) || !missing.Duties[0].View.Overdue {
+		t.Errorf("missing after ten days: %+v", missing.Duties)
+	}
+	w.Publish()
 	silence, err := a.PutSilence(ctx, o, statement.NewID("x"))
 	check(t, err)
 	readLedger(t, w, a, silence)
