@@ -23,7 +23,11 @@ import (
 // as a bundle's ([ErrVerify]), or that r or ctx failed. Memory stays within 256
 // MiB for a million entries; r is read once.
 func VerifyBundle(ctx context.Context, r io.ReaderAt, size int64, trust Trust, progress Progress) (Report, []Finding, error) {
-	v := &bundleVerifier{ctx: ctx, trust: trust, progress: progress, report: Report{Kind: KindBundle}}
+	v := &bundleVerifier{ctx: ctx, trust: trust, progress: progress, report: Report{Kind: KindBundle}, remember: MaxReplay}
+	return v.verify(r, size)
+}
+
+func (v *bundleVerifier) verify(r io.ReaderAt, size int64) (Report, []Finding, error) {
 	var err error
 	if v.a, err = openArchive(r, size); err != nil {
 		return v.report, nil, err
@@ -50,6 +54,7 @@ type bundleVerifier struct {
 	found    findings
 	dir      *directory.State // nil if it could not be replayed to its end
 	packs    *rules.Set
+	remember int   // how many events and obligations
 	undone   *Fact // why obligations were not derived to the end
 }
 

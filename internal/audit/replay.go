@@ -14,10 +14,10 @@ import (
 	"github.com/odziv/odziv/messaging/obligation"
 )
 
-// MaxReplay is how many messages, receipts and obligations are remembered to
-// derive obligations again. A larger bundle is verified in everything else, and
+// MaxReplay is how many events and obligations are remembered to derive what
+// follows from them, about a KiB each. A larger bundle is verified in everything else, and
 // the report says up to which entry obligations were derived.
-const MaxReplay = 60_000
+const MaxReplay = 100_000
 
 // replay derives again what the rules make of the openings: decisions to send,
 // and obligations. It stops, and says so, where the openings no longer suffice.
@@ -60,8 +60,8 @@ func (r *replay) take(c *checked, holes bool) {
 	if r.stopped != nil {
 		return
 	}
-	if r.size >= MaxReplay {
-		r.stop(fact(FactTooMany, MaxReplay))
+	if r.size >= r.v.remember {
+		r.stop(fact(FactTooMany, r.v.remember))
 		return
 	}
 	if err := r.one(c); err != nil {
