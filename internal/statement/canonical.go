@@ -71,6 +71,9 @@ func Unmarshal(data []byte, v any) error {
 		return err
 	}
 	if !bytes.Equal(again, data) {
+		if err := checkTokens(again); err != nil { // a required member is missing
+			return fmt.Errorf("statement: %w", err)
+		}
 		return fmt.Errorf("statement: %w", ErrNotCanonical)
 	}
 	return nil
