@@ -1,17 +1,12 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/odziv/odziv/internal/cli"
-	"github.com/odziv/odziv/internal/statement"
-	"github.com/odziv/odziv/keys/directory"
 )
 
 func directoryCommand() *cobra.Command {
@@ -23,7 +18,7 @@ names.json; the directory itself holds none.`,
 		Example: "  odziv directory\n  odziv directory propose enrol-request.json\n  odziv directory rotate\n  odziv directory acknowledge",
 		RunE:    listDirectory,
 	}
-	cmd.AddCommand(proposeCommand(), rotateCommand(), acknowledgeCommand(), genesisCommand())
+	cmd.AddCommand(proposeCommand(), signCommand(), rotateCommand(), acknowledgeCommand(), genesisCommand())
 	return cmd
 }
 
@@ -61,57 +56,16 @@ func listDirectory(cmd *cobra.Command, _ []string) error {
 	}
 	return cli.Out(cmd, lines, func(w io.Writer) {
 		for _, l := range lines {
-			fmt.Fprintf(w, "%-28s %-14s %-11s %d members  key %d  %s\n", l.Name, l.Type, l.Fn, l.Members, l.Epoch, l.Desk)
+			note := ""
+			switch {
+			case l.Epoch == 0:
+				note = "  no key yet: nothing can be sealed to it"
+			case l.Stale:
+				note = "  must renew its key"
+			}
+			fmt.Fprintf(w, "%-28s %-14s %-11s %d members  key %d  %s%s\n", l.Name, l.Type, l.Fn, l.Members, l.Epoch, l.Desk, note)
 		}
 	})
-}
-
-// maxStatementFile bounds a statement read from a file, in bytes.
-const maxStatementFile = 64 << 10
-
-func readFile(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxStatementFile+1))
-	if err == nil && len(data) > maxStatementFile {
-		return nil, errors.New("the file is larger than any statement")
-	}
-	return data, err
-}
-
-func proposeCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "propose FILE", Short: "sign a directory statement and submit it", Args: cobra.ExactArgs(1),
-		Long: `propose reads a statement as JSON (keys/directory/FORMAT.md; at, dirn, prev and v are
-filled in), signs it with this keystore and submits it. One that needs more
-signatures waits for them: the others run odziv pending.`,
-		Example: "  odziv directory propose enrol-request.json",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := synced(cmd)
-			if err != nil {
-				return err
-			}
-			data, err := readFile(args[0])
-			if err != nil {
-				return err
-			}
-			body, err := bodyOf(data)
-			if err != nil {
-				return cli.Hint(err, "see keys/directory/FORMAT.md")
-			}
-			if err := s.Propose(cmd.Context(), body); err != nil {
-				return err
-			}
-			return s.sayDirectory("submitted; if it needs more signatures, the others find it with: odziv pending")
-		},
-	}
-}
-
-func (s *session) sayDirectory(text string) error {
-	return cli.Out(s.cmd, map[string]bool{"submitted": true}, func(w io.Writer) { fmt.Fprintln(w, text) })
 }
 
 func rotateCommand() *cobra.Command {
@@ -130,9 +84,7 @@ once another member ran odziv directory acknowledge.`,
 			if err != nil {
 				return err
 			}
-			if err := s.save(); err != nil {
-				return err
-			}
+			s.save()
 			return cli.Out(cmd, map[string]int64{"epoch": epoch}, func(w io.Writer) {
 				fmt.Fprintf(w, "key %d made; a colleague runs: odziv directory acknowledge\n", epoch)
 			})
@@ -155,84 +107,10 @@ func acknowledgeCommand() *cobra.Command {
 			if err := s.Acknowledge(cmd.Context(), desk); err != nil {
 				return err
 			}
-			if err := s.save(); err != nil {
-				return err
-			}
-			return s.sayDirectory("confirmed: senders use the new key from now on")
+			s.save()
+			return cli.Out(cmd, map[string]bool{"acknowledged": true}, func(w io.Writer) {
+				fmt.Fprintln(w, "confirmed: senders use the new key from now on")
+			})
 		},
 	}
-}
-
-// genesisCommand works without an exchange: there is none yet.
-func genesisCommand() *cobra.Command {
-	var out string
-	cmd := &cobra.Command{
-		Use: "genesis FILE", Short: "sign a genesis as a council member", Args: cobra.ExactArgs(1),
-		Long: `genesis reads the genesis as JSON (keys/directory/FORMAT.md), or one that other
-council members signed already, adds this keystore's signature and writes the
-result. With every council key on it, odzivd init --genesis accepts it.`,
-		Example: "  odziv directory genesis genesis-body.json --out genesis.json",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s := &session{cmd: cmd}
-			var err error
-			if s.home, err = homeOf(cmd); err != nil {
-				return err
-			}
-			if err := s.unlock(); err != nil {
-				return err
-			}
-			return s.signGenesis(args[0], out)
-		},
-	}
-	cmd.Flags().StringVar(&out, "out", "genesis.json", "file to write")
-	return cmd
-}
-
-func (s *session) signGenesis(in, out string) error {
-	data, err := readFile(in)
-	if err != nil {
-		return err
-	}
-	d, err := statement.ParseDSSE(trimNewline(data))
-	if err != nil { // not signed by anybody yet
-		body, err := bodyOf(data)
-		if err != nil {
-			return err
-		}
-		payload, err := directory.New().Prepare(body, time.Now().UnixMilli())
-		if err != nil {
-			return err
-		}
-		d = &statement.DSSE{Payload: payload, PayloadType: statement.TypeDirectory, Signatures: []statement.Signature{}}
-	}
-	if err := d.AddSignature(s.cmd.Context(), s.keys.Signer()); err != nil {
-		return err
-	}
-	leaf, err := directory.Leaf(d)
-	if err != nil {
-		return err
-	}
-	complete, err := directory.New().Complete(d)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(out, leaf, 0o600); err != nil {
-		return err
-	}
-	hash := directory.LeafHash(leaf)
-	return cli.Out(s.cmd, map[string]any{"complete": complete, "genesis": hash}, func(w io.Writer) {
-		fmt.Fprintf(w, "signed: %s\n", out)
-		if complete {
-			fmt.Fprintf(w, "complete. genesis hash, for the annex:\n  %s\n", grouped(hash))
-		} else {
-			fmt.Fprintln(w, "the other council members sign it next")
-		}
-	})
-}
-
-func trimNewline(data []byte) []byte {
-	for len(data) > 0 && data[len(data)-1] == '\n' {
-		data = data[:len(data)-1]
-	}
-	return data
 }

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,23 +15,36 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/odziv/odziv/internal/api/client"
 	"github.com/odziv/odziv/internal/cli"
 	"github.com/odziv/odziv/internal/office"
 	"github.com/odziv/odziv/internal/statement"
-	"github.com/odziv/odziv/keys/directory"
 	"github.com/odziv/odziv/keys/keystore"
 )
 
 // enrolled is the answer: what the registrars compare on paper.
 type enrolled struct {
 	Keystore    string `json:"keystore"`
+	Role        string `json:"role"`
+	Inst        string `json:"inst,omitempty"`
+	Officer     string `json:"officer,omitempty"`
 	Request     string `json:"request,omitempty"`
+	Public      []byte `json:"public"` // Ed25519, in base64, as statements name it
 	Key         string `json:"key"`
 	Fingerprint string `json:"fingerprint"`
 }
 
+// enrolment is what the flags ask for.
+type enrolment struct {
+	home, url, genesis string
+	owner              keystore.Owner
+	roles              []string
+	passphraseFile     string
+	demo               bool
+}
+
 func enrollCommand() *cobra.Command {
-	var url, genesis, inst, role, newPassphrase string
+	var e enrolment
 	cmd := &cobra.Command{
 		Use: "enroll", Short: "make your keys and ask to be enrolled", Args: cobra.NoArgs,
 		Long: `enroll makes a keystore with a generated passphrase of six words, shown once, and
@@ -35,85 +52,181 @@ a request that two registrars of your institution sign (odziv directory propose)
 They compare the fingerprint with you, in person, before they do.
 
 The genesis is on the wall of your institution: an exchange with another genesis
-is not yours.`,
-		Example: `  odziv enroll --home ~/odziv --url https://exchange.example.rs --genesis 1432ddf2… --inst i_rooefvdqc76v4aa4ktvk2uhrku`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			home, err := homeOf(cmd)
-			if err != nil {
+is not yours. Council members, delegates and roots may make their keys before
+there is an exchange, without --url and --genesis, and name it later with odziv
+connect.`,
+		Example: `  odziv enroll --home ~/odziv --url https://exchange.example.rs --inst i_rooefvdqc76v4aa4ktvk2uhrku \
+      --genesis 1432ddf20c3d0fe5e41bb3712230c3300ce89fced5ac460e970b95bad01d7cfa
+  odziv enroll --home ~/council --as council`,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if e.home, err = homeOf(cmd); err != nil {
 				return err
 			}
-			genesis = strings.ToLower(strings.ReplaceAll(genesis, " ", ""))
-			if !statement.IsHash(genesis) {
-				return cli.UsageError("--genesis is not 64 hexadecimal digits")
-			}
-			return enroll(cmd, home, office.Pin{URL: url, Genesis: genesis}, role, inst, newPassphrase)
+			e.demo, _ = cmd.Flags().GetBool("demo")
+			return e.run(cmd)
 		},
 	}
-	cmd.Flags().StringVar(&url, "url", "", "address of the exchange")
-	cmd.Flags().StringVar(&genesis, "genesis", "", "hash of its genesis, from the annex")
-	cmd.Flags().StringVar(&inst, "inst", "", "your institution (i_…)")
-	cmd.Flags().StringVar(&role, "as", keystore.Officer, "officer, registrar, delegate, root or council")
-	cmd.Flags().StringVar(&newPassphrase, "new-passphrase-file", "", "write the passphrase to this file instead of the screen")
-	cmd.MarkFlagRequired("url")
-	cmd.MarkFlagRequired("genesis")
+	f := cmd.Flags()
+	f.StringVar(&e.url, "url", "", "address of the exchange")
+	f.StringVar(&e.genesis, "genesis", "", "hash of its genesis, from the annex")
+	f.StringVar(&e.owner.Inst, "inst", "", "your institution (i_…)")
+	f.StringVar(&e.owner.Role, "as", keystore.Officer, "officer, registrar, delegate, root or council")
+	f.StringSliceVar(&e.roles, "role", []string{"member"}, "roles of an officer: member, duty, head, supervisor, dpo, desk-key, auditor")
+	f.StringVar(&e.passphraseFile, "new-passphrase-file", "", "write the passphrase to this new file instead of the screen")
 	return cmd
 }
 
-func enroll(cmd *cobra.Command, home string, pin office.Pin, role, inst, newPassphrase string) error {
-	demo, _ := cmd.Flags().GetBool("demo")
-	if _, err := office.CreateNotebook(home, pin); err != nil {
+// run makes everything or nothing: what was made before a failure is removed
+// again, since nobody knows its passphrase.
+func (e *enrolment) run(cmd *cobra.Command) (err error) {
+	if err := e.check(cmd); err != nil {
 		return err
 	}
-	owner := keystore.Owner{Role: role, Inst: inst}
-	if role == keystore.Officer {
-		owner.Officer = statement.NewID(statement.Officer)
+	var made []string
+	defer func() {
+		if err != nil {
+			for _, name := range made {
+				os.Remove(name)
+			}
+		}
+	}()
+	if err := os.MkdirAll(e.home, 0o700); err != nil {
+		return err
 	}
 	words := keystore.GeneratePassphrase()
-	path := filepath.Join(home, keystoreFile)
-	keys, err := keystore.Create(path, words, owner, time.Now().UnixMilli(), keystore.Options{Demo: demo})
+	if e.passphraseFile != "" {
+		if err := writeNew(e.passphraseFile, []byte(words.Reveal()+"\n")); err != nil {
+			return cli.Hint(err, "name a file that does not exist yet")
+		}
+		made = append(made, e.passphraseFile)
+	}
+	a := enrolled{Keystore: filepath.Join(e.home, keystoreFile), Role: e.owner.Role, Inst: e.owner.Inst, Officer: e.owner.Officer}
+	keys, err := keystore.Create(a.Keystore, words, e.owner, time.Now().UnixMilli(), keystore.Options{Demo: e.demo})
 	if err != nil {
 		return err
 	}
-	if err := showPassphrase(cmd, words, newPassphrase); err != nil {
-		return err
-	}
-	id := statement.KeyID(keys.Signer().Public())
-	a := enrolled{Keystore: path, Key: id, Fingerprint: grouped(strings.TrimPrefix(id, "ed25519:"))}
-	if role == keystore.Officer {
-		if a.Request, err = writeRequest(home, keys); err != nil {
+	made = append(made, a.Keystore)
+	if e.owner.Role == keystore.Officer {
+		a.Request = filepath.Join(e.home, "enrol-request.json")
+		made = append(made, a.Request)
+		if err := writeRequest(a.Request, keys, e.roles); err != nil {
 			return err
 		}
 	}
+	if e.url != "" {
+		if _, err := office.CreateNotebook(e.home, office.Pin{URL: e.url, Genesis: e.genesis}); err != nil {
+			return err
+		}
+	}
+	if e.passphraseFile == "" {
+		fmt.Fprintf(cmd.ErrOrStderr(), "Your passphrase, shown only now. Write it on paper and keep it apart from this computer:\n\n    %s\n\n", words.Reveal())
+	}
+	a.Public = keys.Signer().Public()
+	a.Key = statement.KeyID(a.Public)
+	a.Fingerprint = grouped(strings.TrimPrefix(a.Key, "ed25519:"))
 	return cli.Out(cmd, a, a.print)
 }
 
-func showPassphrase(cmd *cobra.Command, words keystore.Secret, file string) error {
-	if file != "" {
-		return os.WriteFile(file, []byte(words.Reveal()+"\n"), 0o600)
+// check refuses, before anything is made, what would not work.
+func (e *enrolment) check(cmd *cobra.Command) error {
+	if e.owner.Role == keystore.Officer {
+		e.owner.Officer = statement.NewID(statement.Officer)
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "Your passphrase, shown only now. Write it on paper and keep it apart from this computer:\n\n    %s\n\n", words.Reveal())
+	needed := e.owner.Role == keystore.Officer || e.owner.Role == keystore.Registrar
+	if (e.url == "") != (e.genesis == "") || needed && e.url == "" {
+		return cli.UsageError("give the exchange's --url and its --genesis")
+	}
+	if e.owner.Role != keystore.Council && !statement.IsID(e.owner.Inst, statement.Institution) {
+		return cli.UsageError("--inst: %.40q is no institution's id: it begins with i_ and is on the sheet of your institution", e.owner.Inst)
+	}
+	if e.url != "" {
+		var err error
+		if e.genesis, err = readGenesisHash(e.genesis); err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{keystoreFile, "exchange.json"} {
+		if _, err := os.Lstat(filepath.Join(e.home, name)); !errors.Is(err, fs.ErrNotExist) {
+			return cli.Hint(fmt.Errorf("%s holds keys or an exchange already (%s)", e.home, name),
+				"nothing was changed; name another folder with --home, or name the exchange of these keys with: odziv connect")
+		}
+	}
+	if e.url == "" {
+		return nil
+	}
+	return askWhich(cmd, e.url, e.genesis, e.demo)
+}
+
+func readGenesisHash(text string) (string, error) {
+	hash := strings.ToLower(strings.ReplaceAll(text, " ", ""))
+	if !statement.IsHash(hash) {
+		return "", cli.UsageError("--genesis is not 64 hexadecimal digits")
+	}
+	return hash, nil
+}
+
+// askWhich asks the exchange what it is, so that a wrong address or genesis is
+// noticed before keys are made for it. It believes only a no: what the exchange
+// is, the directory proves later.
+func askWhich(cmd *cobra.Command, url, genesis string, demo bool) error {
+	c, err := client.New(url, nil, func() int64 { return time.Now().UnixMilli() }, client.Options{Attempts: 1, Timeout: 15 * time.Second})
+	if err != nil {
+		return cli.UsageError("--url: %v", err)
+	}
+	status, err := c.Status(cmd.Context())
+	switch {
+	case errors.Is(err, context.Canceled):
+		return err
+	case err != nil:
+		fmt.Fprintf(cmd.ErrOrStderr(), "odziv: the exchange does not answer now (%v); run odziv status when it does\n", err)
+		return nil
+	case status.Genesis != genesis:
+		return cli.Hint(fmt.Errorf("the exchange at %s has another genesis: %s", url, grouped(status.Genesis)),
+			"compare --genesis with the annex on the wall; if it is typed right, this is not your exchange")
+	case status.Demo && !demo:
+		return office.ErrDemo
+	case demo && !status.Demo:
+		return errNoDemo
+	}
 	return nil
 }
 
+// errNoDemo refuses weak keys where they would be all that guards real mail.
+var errNoDemo = &cli.Error{Err: errors.New("this exchange is no demonstration, and --demo makes and accepts weakly locked keystores"),
+	Hint: "leave out --demo; keys that were made with it stay in demonstrations: make others with odziv enroll", Code: cli.Refused}
+
+// writeNew writes a file that does not exist yet, for its owner alone, durably.
+func writeNew(name string, data []byte) error {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = cmp.Or(err, f.Sync()); err != nil {
+		return errors.Join(err, f.Close(), os.Remove(name))
+	}
+	return f.Close()
+}
+
 func (a enrolled) print(w io.Writer) {
-	fmt.Fprintf(w, "keystore     %s\nfingerprint  %s\n", a.Keystore, a.Fingerprint)
+	fmt.Fprintf(w, "keystore     %s\npublic key   %s\n", a.Keystore, encode64(a.Public))
+	fmt.Fprintf(w, "fingerprint  %s\n", a.Fingerprint)
 	if a.Request != "" {
 		fmt.Fprintf(w, "request      %s\n\nnext: give the request to two registrars of your institution; compare the fingerprint with them in person.\n", a.Request)
 	}
 }
 
 // writeRequest writes what the registrars will sign: keys, no name.
-func writeRequest(home string, keys *keystore.Keystore) (string, error) {
+func writeRequest(name string, keys *keystore.Keystore, roles []string) error {
 	pub := keys.Signer().Public()
 	now := time.Now()
 	body := map[string]any{"t": "officer.enrol", "u": keys.Officer, "i": keys.Inst, "key": statement.KeyID(pub), "ed": []byte(pub),
-		"rcp": keys.Recipient(), "roles": []string{"member"}, "nb": now.UnixMilli(), "na": now.AddDate(1, 0, 0).UnixMilli()}
+		"rcp": keys.Recipient(), "roles": roles, "nb": now.UnixMilli(), "na": now.AddDate(1, 0, 0).UnixMilli()}
 	data, err := json.MarshalIndent(body, "", "  ")
 	if err != nil {
-		return "", err
+		return err
 	}
-	name := filepath.Join(home, "enrol-request.json")
-	return name, os.WriteFile(name, append(data, '\n'), 0o600)
+	return writeNew(name, append(data, '\n'))
 }
 
 // grouped splits a hex digest by four for reading aloud.
@@ -123,24 +236,4 @@ func grouped(hex string) string {
 		parts = append(parts, hex[i:min(i+4, len(hex))])
 	}
 	return strings.Join(parts, " ")
-}
-
-// bodyOf reads a directory statement without its head (at, dirn, prev, v).
-func bodyOf(data []byte) (directory.Body, error) {
-	var members map[string]any
-	dec := json.NewDecoder(strings.NewReader(string(data)))
-	dec.UseNumber()
-	if err := dec.Decode(&members); err != nil {
-		return nil, err
-	}
-	for name, value := range map[string]any{"at": 1, "dirn": 0, "prev": "", "v": 1} {
-		if _, ok := members[name]; !ok {
-			members[name] = value
-		}
-	}
-	payload, err := statement.Marshal(members)
-	if err != nil {
-		return nil, err
-	}
-	return directory.DecodePayload(payload)
 }

@@ -94,9 +94,7 @@ into the folder that --save names.`,
 			if err != nil {
 				return err
 			}
-			if err := s.save(); err != nil {
-				return err
-			}
+			s.save()
 			a := readAnswer{Letter: opened.Letter, Text: opened.Text, Files: opened.Att, Mismatch: opened.Mismatch, Saved: []string{}}
 			if saveTo != "" {
 				if a.Saved, err = s.saveFiles(cmd, desk, opened, saveTo); err != nil {

@@ -45,7 +45,7 @@ file that --passphrase-file or $ODZIV_PASSPHRASE_FILE names.
 	flags.String("family", "rs-a", "family of rule packs")
 	flags.Bool("demo", false, "accept an exchange that is a demonstration, and its weak keystores")
 	cli.AddJSON(cmd)
-	cmd.AddCommand(statusCommand(), enrollCommand(), directoryCommand(), sendCommand(), inboxCommand(), readCommand(),
+	cmd.AddCommand(statusCommand(), enrollCommand(), connectCommand(), directoryCommand(), sendCommand(), inboxCommand(), readCommand(),
 		replyCommand(), owedCommand(), consentCommand(), attestCommand(), caseCommand(), repCommand(), pendingCommand(), proveCommand())
 	return cmd
 }
@@ -65,6 +65,8 @@ func explain(err error) (hint string, code int) {
 		return problem.Hint, problemCode(problem)
 	case errors.Is(err, office.ErrDemo):
 		return "add --demo if you mean to look at a demonstration", cli.Refused
+	case errors.Is(err, office.ErrWeakKeys):
+		return "keys made with --demo stay in demonstrations: make others with odziv enroll, without --demo", cli.Refused
 	case errors.Is(err, keystore.ErrPassphrase):
 		return "type the six words again, with one space between them; after a mistake nothing is lost", cli.Failed
 	case errors.Is(err, keystore.ErrDemo):

@@ -15,8 +15,11 @@ import (
 func pendingCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "pending", Short: "statements that wait for a second person", Args: cobra.NoArgs,
-		Long: `pending lists what waits for further signatures and concerns the desk. Read a
-statement before you sign it: your signature says the same as the first.`,
+		Long: `pending lists what waits for further signatures and concerns the desk. To whoever
+acts for no desk (a registrar, a delegate, a root) it shows what this key signed
+or may sign. What nobody completes is forgotten after seven days.
+
+Read a statement before you sign it: your signature says the same as the first.`,
 		Example: "  odziv pending\n  odziv pending show DIGEST\n  odziv pending sign DIGEST",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, list, err := waiting(cmd)
@@ -34,7 +37,9 @@ statement before you sign it: your signature says the same as the first.`,
 		},
 	}
 	show := &cobra.Command{
-		Use: "show DIGEST", Short: "print a waiting statement", Args: cobra.ExactArgs(1), Example: "  odziv pending show DIGEST",
+		Use: "show DIGEST", Short: "print a waiting statement", Args: cobra.ExactArgs(1),
+		Long:    "show prints the exact text that a signature is asked for, as JSON.",
+		Example: "  odziv pending show cc7f5c3a2d1f1a0f44c0ad56cb6bb0a2bb0ce1b60dd8a3f1c3dd14d4cc26bbd4",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			_, p, err := findWaiting(cmd, args[0])
 			if err != nil {
@@ -44,17 +49,29 @@ statement before you sign it: your signature says the same as the first.`,
 		},
 	}
 	sign := &cobra.Command{
-		Use: "sign DIGEST", Short: "add your signature", Args: cobra.ExactArgs(1), Example: "  odziv pending sign DIGEST",
+		Use: "sign DIGEST", Short: "add your signature", Args: cobra.ExactArgs(1),
+		Long: `sign prints the statement, adds your signature and gives it back to the exchange.
+With the last signature that it needs the statement is on record.`,
+		Example: "  odziv pending sign cc7f5c3a2d1f1a0f44c0ad56cb6bb0a2bb0ce1b60dd8a3f1c3dd14d4cc26bbd4",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, p, err := findWaiting(cmd, args[0])
 			if err != nil {
 				return err
 			}
+			if s.hasSigned(p.DSSE) {
+				return cli.Hint(errors.New("you signed this already"), "the next signature is somebody else's")
+			}
 			answer, err := s.Cosign(cmd.Context(), p.DSSE)
 			if err != nil {
 				return err
 			}
+			if answer.Entry != nil {
+				if err := s.Await(cmd.Context(), answer.Entry.Idx); err != nil {
+					return err
+				}
+			}
 			return cli.Out(cmd, answer, func(w io.Writer) {
+				fmt.Fprintf(w, "%s\n", p.DSSE.Payload)
 				if answer.Complete {
 					fmt.Fprintln(w, "complete and on record")
 				} else {
@@ -68,9 +85,15 @@ statement before you sign it: your signature says the same as the first.`,
 }
 
 func waiting(cmd *cobra.Command) (*session, []wire.Pending, error) {
-	s, desk, err := acting(cmd)
+	s, err := synced(cmd)
 	if err != nil {
 		return nil, nil, err
+	}
+	desk := ""
+	if me, err := s.Me(); err == nil && len(s.Directory().DesksOf(me.U)) > 0 {
+		if desk, err = s.acts(); err != nil {
+			return nil, nil, err
+		}
 	}
 	list, err := s.Pending(cmd.Context(), desk)
 	return s, list, err
@@ -86,7 +109,7 @@ func findWaiting(cmd *cobra.Command, digest string) (*session, wire.Pending, err
 			return s, p, nil
 		}
 	}
-	return nil, wire.Pending{}, cli.Hint(errors.New("no such statement waits for this desk"), "list them with: odziv pending")
+	return nil, wire.Pending{}, cli.Hint(errors.New("no such statement waits for you"), "list them with: odziv pending")
 }
 
 // outWaiting prints what became of a statement that may need a second person.

@@ -30,6 +30,7 @@ type session struct {
 	home       string
 	keys       *keystore.Keystore
 	passphrase keystore.Secret
+	held       int               // desk keys when the keystore was opened
 	names      map[string]string // of desks, by what people call them
 	family     string
 }
@@ -75,7 +76,14 @@ func (s *session) unlock() (err error) {
 		return err
 	}
 	s.keys, err = keystore.Open(filepath.Join(s.home, keystoreFile), s.passphrase, keystore.Options{Demo: s.demo()})
-	return err
+	if errors.Is(err, fs.ErrNotExist) {
+		return cli.Hint(fmt.Errorf("%s holds no keystore", s.home), "name the folder with --home, or make keys with: odziv enroll")
+	}
+	if err != nil {
+		return err
+	}
+	s.held = s.epochsHeld()
+	return nil
 }
 
 const keystoreFile = "keystore.age"
@@ -92,7 +100,7 @@ func (s *session) connect(notebook *office.Notebook) error {
 		return err
 	}
 	s.Office, err = office.Open(office.Config{Client: c, Keys: s.keys, Notebook: notebook, Packs: packs, Clock: clock,
-		Progress: s.progress(), Demo: s.demo()})
+		Progress: s.progress(), Demo: s.demo(), WeakKeys: s.keys.Demo})
 	return err
 }
 
@@ -140,19 +148,39 @@ func acting(cmd *cobra.Command) (*session, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	named, _ := cmd.Flags().GetString("desk")
-	if named != "" {
-		if named, err = s.desk(named); err != nil {
-			return nil, "", err
-		}
-	}
-	desk, err := s.Desk(named)
+	desk, err := s.acts()
 	return s, desk, err
 }
 
-// save keeps desk keys that came in during this run.
-func (s *session) save() error {
-	return s.keys.Save(filepath.Join(s.home, keystoreFile), s.passphrase)
+// acts is the desk to act for.
+func (s *session) acts() (desk string, err error) {
+	named, _ := s.cmd.Flags().GetString("desk")
+	if named != "" {
+		if named, err = s.desk(named); err != nil {
+			return "", err
+		}
+	}
+	return s.Desk(named)
+}
+
+// save keeps desk keys that came in during this run. Where that fails nothing is
+// lost: each was wrapped for this officer too and can be fetched again.
+func (s *session) save() {
+	if s.held == s.epochsHeld() {
+		return
+	}
+	if err := s.keys.Save(filepath.Join(s.home, keystoreFile), s.passphrase); err != nil {
+		fmt.Fprintf(s.cmd.ErrOrStderr(), "odziv: the desk's key could not be kept in the keystore (%v); it will be fetched again\n", err)
+	}
+}
+
+// epochsHeld is how many desk keys the keystore holds: none is ever replaced.
+func (s *session) epochsHeld() int {
+	n := 0
+	for _, desk := range s.keys.Desks() {
+		n += len(s.keys.DeskEpochs(desk))
+	}
+	return n
 }
 
 // desk resolves what a person calls a desk.

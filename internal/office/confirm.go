@@ -2,7 +2,6 @@ package office
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -11,25 +10,29 @@ import (
 	"github.com/odziv/odziv/ledger"
 )
 
-// confirmWithin is how long a write may stay unconfirmed before it is said.
-const confirmWithin = 60 * time.Second
+// confirmWithin is how long a write may stay unconfirmed before it is said,
+// confirmEvery how often it is asked for.
+const (
+	confirmWithin = 60 * time.Second
+	confirmEvery  = 200 * time.Millisecond
+)
 
 // Confirm waits until a checkpoint covers an item, and verifies that its leaf
 // stands at its index under it. It returns the .tlog-proof file. ErrProvisional
 // after a minute means that the item is not confirmed.
 func (o *Office) Confirm(ctx context.Context, item evidence.Item) ([]byte, error) {
-	ctx, stop := context.WithTimeout(ctx, confirmWithin)
+	within, stop := context.WithTimeout(ctx, confirmWithin)
 	defer stop()
 	for {
-		file, err := o.Proof(ctx, item)
-		var problem *wire.Problem
-		if !errors.As(err, &problem) || problem.Code != "no_checkpoint" {
+		file, err := o.Proof(within, item)
+		if ended := provisional(ctx, within, err); ended != nil {
+			return nil, ended
+		}
+		if !IsCode(err, "no_checkpoint") {
 			return file, err
 		}
-		select {
-		case <-ctx.Done():
-			return nil, ErrProvisional
-		case <-time.After(200 * time.Millisecond):
+		if sleep(within, confirmEvery) != nil {
+			return nil, provisional(ctx, within, within.Err())
 		}
 	}
 }

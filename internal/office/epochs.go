@@ -47,7 +47,11 @@ func (o *Office) Rotate(ctx context.Context, desk, why string) (int64, error) {
 	if err := o.Keys.AddDeskEpoch(desk, epoch, id); err != nil {
 		return 0, err
 	}
-	return epoch, o.Propose(ctx, &directory.DeskEpoch{D: desk, E: epoch, Esc: []directory.Escrow{}, Pkg: packages, RK: rk, Why: why})
+	p, err := o.Propose(ctx, &directory.DeskEpoch{D: desk, E: epoch, Esc: []directory.Escrow{}, Pkg: packages, RK: rk, Why: why})
+	if err != nil {
+		return 0, err
+	}
+	return epoch, o.Await(ctx, p.Idx)
 }
 
 // wrapFor encrypts a desk identity to each active member and uploads it.
@@ -111,7 +115,11 @@ func (o *Office) Acknowledge(ctx context.Context, desk string) error {
 	if err := o.Keys.AddDeskEpoch(desk, e.E, id); err != nil {
 		return err
 	}
-	return o.Propose(ctx, &directory.DeskEpochAck{D: desk, E: e.E})
+	p, err := o.Propose(ctx, &directory.DeskEpochAck{D: desk, E: e.E})
+	if err != nil {
+		return err
+	}
+	return o.Await(ctx, p.Idx)
 }
 
 // openPackage fetches the package of an epoch for this officer and compares
@@ -162,34 +170,4 @@ func unwrapIdentity(file []byte, mine *age.HybridIdentity, rk string) (*age.Hybr
 		return id, nil
 	}
 	return nil, errors.New("the package is empty")
-}
-
-// Propose prepares a directory statement against the directory as verified,
-// signs it and submits it; what needs more signatures waits for them.
-func (o *Office) Propose(ctx context.Context, body directory.Body, also ...statement.Signer) error {
-	dir := o.Directory()
-	payload, err := dir.Prepare(body, o.Now())
-	if err != nil {
-		return err
-	}
-	d, err := statement.Sign(ctx, statement.TypeDirectory, payload, append([]statement.Signer{o.Keys.Signer()}, also...)...)
-	if err != nil {
-		return err
-	}
-	complete, err := dir.Complete(d)
-	if err != nil {
-		return err
-	}
-	sum := d.Digest()
-	digest := hex.EncodeToString(sum[:])
-	if !complete {
-		_, err := o.putPending(ctx, digest, d)
-		return err
-	}
-	raw, err := d.Encode()
-	if err != nil {
-		return err
-	}
-	_, err = o.Client.PutDirectory(ctx, digest, raw)
-	return err
 }

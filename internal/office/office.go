@@ -33,6 +33,7 @@ type Config struct {
 	Clock    func() int64    // of this computer, ms; corrected by the client's offset
 	Progress client.Progress // of attachments; may be nil
 	Demo     bool            // a demonstration's exchange is accepted
+	WeakKeys bool            // the keys are weakly locked, for demonstrations alone
 }
 
 // Office acts for one officer. Its methods are safe for concurrent use.
@@ -45,6 +46,10 @@ type Office struct {
 // ErrDemo says that the exchange is a demonstration and this program was not
 // started for one.
 var ErrDemo = errors.New("this exchange is a demonstration: nothing in it is safe")
+
+// ErrWeakKeys says that the keys were made for a demonstration and the exchange
+// is none: locked as weakly as they are, they must not guard real mail.
+var ErrWeakKeys = errors.New("these keys were made for a demonstration, and this exchange is none")
 
 // Open replays what the notebook holds of the directory. [Office.Sync] brings
 // it up to date.

@@ -38,6 +38,9 @@ func (o *Office) Sync(ctx context.Context) error {
 	if o.dir.Demo() && !o.Demo {
 		return ErrDemo
 	}
+	if o.WeakKeys && !o.dir.Demo() {
+		return ErrWeakKeys
+	}
 	return o.syncEvidence(ctx)
 }
 
