@@ -34,6 +34,7 @@ type cast struct {
 	justOpened []evidence.Opened // by it
 	looked     recordView        // what a representative saw in it
 	announced  map[string]bool   // missing replies that were told of
+	no         noSaid            // to the act of the step at hand
 }
 
 // thing is something a step named: a message, a consent, a grant.
@@ -198,7 +199,7 @@ func saidNo(err error) (noSaid, bool) {
 	}
 	var problem *wire.Problem
 	if errors.As(err, &problem) {
-		return noSaid{by: "exchange", code: problem.Code, detail: problem.Detail + "; " + problem.Hint}, true
+		return noSaid{by: "exchange", code: problem.Code, detail: strings.Trim(problem.Detail+"; "+problem.Hint, "; ")}, true
 	}
 	return noSaid{}, false
 }

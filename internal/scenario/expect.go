@@ -77,6 +77,8 @@ func (c *cast) examine(ctx context.Context, what any) ([]string, error) {
 	d := &differences{loc: c.f.Location()}
 	var err error
 	switch e := what.(type) {
+	case *Refusal:
+		c.refusalHolds(e, d)
 	case *DutyExpect:
 		err = c.dutyHolds(ctx, e, d)
 	case *MissingExpect:
@@ -101,7 +103,6 @@ func (c *cast) examine(ctx context.Context, what any) ([]string, error) {
 
 // sortOf names the sort of an expectation: "duty", "feed".
 func sortOf(x expected) string {
-	path := x.path[strings.LastIndexByte(x.path, '.')+1:]
-	name, _, _ := strings.Cut(path, "[")
+	name, _, _ := strings.Cut(x.path[strings.LastIndexByte(x.path, '.')+1:], "[")
 	return name
 }

@@ -152,6 +152,10 @@ func (c *cast) missingHolds(ctx context.Context, e *MissingExpect, d *difference
 
 // missing asks the exchange for a desk's missing replies, by their rules.
 func (c *cast) missing(ctx context.Context, desk *demo.Desk, owing bool) ([]string, error) {
+	key := fmt.Sprint(desk.ID, owing)
+	if rules, ok := c.seen.missing[key]; ok {
+		return rules, nil
+	}
 	o, err := desk.Office(ctx)
 	if err != nil {
 		return nil, err
@@ -160,10 +164,11 @@ func (c *cast) missing(ctx context.Context, desk *demo.Desk, owing bool) ([]stri
 	if err != nil {
 		return nil, fmt.Errorf("missing replies of %s: %w", desk.Name(), err)
 	}
-	var rules []string
+	rules := []string{}
 	for _, duty := range list {
 		rules = append(rules, duty.Rule)
 	}
+	c.seen.missing[key] = rules
 	return rules, nil
 }
 

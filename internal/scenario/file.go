@@ -236,7 +236,7 @@ type Look struct {
 // Refusal is a no: by the program of whoever acts, before anything left it, or
 // by the exchange.
 type Refusal struct {
-	By   string `toml:"by" is:"must side"`      // program, exchange
-	Code string `toml:"code" is:"must problem"` // of the problem
-	For  string `toml:"for" is:"actor"`         // the recipient it fails for
+	By   string `toml:"by" check:"" is:"must side"`      // program, exchange
+	Code string `toml:"code" check:"" is:"must problem"` // of the problem
+	For  string `toml:"for" check:"" is:"actor"`         // the recipient it fails for
 }

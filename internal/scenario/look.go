@@ -11,12 +11,13 @@ import (
 // look keeps what the desks were told at one moment, so that many expectations
 // cost one question.
 type look struct {
-	duties map[string][]wire.Duty // "owing d_…", "owed d_…"
-	feeds  map[string][]office.FeedItem
+	duties  map[string][]wire.Duty // "owing d_…", "owed d_…"
+	feeds   map[string][]office.FeedItem
+	missing map[string][]string
 }
 
 func newLook() *look {
-	return &look{duties: map[string][]wire.Duty{}, feeds: map[string][]office.FeedItem{}}
+	return &look{duties: map[string][]wire.Duty{}, feeds: map[string][]office.FeedItem{}, missing: map[string][]string{}}
 }
 
 // dutiesOf lists every obligation of a desk, closed ones too.

@@ -67,6 +67,9 @@ func Play(ctx context.Context, files []*File, opts Options) (*demo.World, *Resul
 		}
 		p.casts = append(p.casts, c)
 	}
+	if err := p.gather(ctx); err != nil {
+		return w, nil, err
+	}
 	if err := p.run(ctx); err != nil {
 		return w, nil, err
 	}
@@ -102,6 +105,31 @@ func (p *player) worldFor(files []*File) demo.Options {
 	}
 	o.Clock, o.Progress = demo.NewClock(start-before), p.opts.Progress
 	return o
+}
+
+// gather lets every actor follow the directory, several at once: each checks
+// every signature in it for itself.
+func (p *player) gather(ctx context.Context) error {
+	desks := map[string]*demo.Desk{}
+	for _, c := range p.casts {
+		for _, d := range c.desks {
+			desks[d.ID] = d
+		}
+	}
+	errs := make(chan error, len(desks))
+	for _, d := range desks {
+		go func() {
+			_, err := d.Office(ctx)
+			errs <- err
+		}()
+	}
+	for n := range len(desks) {
+		if err := <-errs; err != nil {
+			return err
+		}
+		p.opts.Progress("officers", n+1, len(desks))
+	}
+	return nil
 }
 
 // moment is a step of one of the scenarios.
@@ -153,7 +181,13 @@ func (p *player) play(ctx context.Context, m *moment) error {
 	err := c.perform(ctx, s)
 	c.seen = newLook()
 	if found := c.outcome(s, err, entry); found != nil {
-		return c.failed(m, element("step", m.n)+refusedPath(s), "step", found)
+		return c.failed(m, element("step", m.n), "step", found)
+	}
+	if s.Refused != nil {
+		if err := p.expect(ctx, m, expected{element("step", m.n) + ".refused", s.Refused}); err != nil {
+			return err
+		}
+		c.story.Held++
 	}
 	for _, x := range s.Expect.all(element("step", m.n) + ".expect") {
 		if err := p.expect(ctx, m, x); err != nil {
@@ -171,9 +205,11 @@ func (p *player) books(m *moment) bool {
 	return p.opts.Bookkeeper && (f.Bookkeeper == nil || *f.Bookkeeper) && (s.Bookkeeper == nil || *s.Bookkeeper)
 }
 
-// outcome compares what became of an act with what the step says of it.
+// outcome says what is wrong with what became of an act: a no that was not
+// expected, a yes that was not, or a failure.
 func (c *cast) outcome(s *Step, err error, entry *Entry) []string {
 	no, refused := saidNo(err)
+	c.no = no
 	switch {
 	case s.Refused == nil && err == nil:
 		return nil
@@ -185,20 +221,16 @@ func (c *cast) outcome(s *Step, err error, entry *Entry) []string {
 		return []string{err.Error()}
 	}
 	c.refusedBy(entry, no)
-	d := &differences{}
-	equal(d, "by", &s.Refused.By, no.by)
-	equal(d, "code", &s.Refused.Code, no.code)
-	if s.Refused.For != "" && c.party(s.Refused.For) != no.desk && !strings.Contains(no.detail, c.party(s.Refused.For)) {
-		d.add("for", "expected %s (%s), found %q", s.Refused.For, c.party(s.Refused.For), no.desk+" "+no.detail)
-	}
-	return d.list
+	return nil
 }
 
-func refusedPath(s *Step) string {
-	if s.Refused != nil {
-		return ".refused"
+// refusalHolds compares the no that a step met with the one it expects.
+func (c *cast) refusalHolds(e *Refusal, d *differences) {
+	equal(d, "by", &e.By, c.no.by)
+	equal(d, "code", &e.Code, c.no.code)
+	if id := c.party(e.For); e.For != "" && (id == "" || id != c.no.desk && !strings.Contains(c.no.detail, id)) {
+		d.add("for", "expected %s (%s), found %q", e.For, id, strings.TrimSpace(c.no.desk+" "+c.no.detail))
 	}
-	return ""
 }
 
 // expect evaluates one expectation.
