@@ -86,7 +86,7 @@ func (x *Exchange) reached(o obligation.Obligation, now int64) ([]obligation.Lev
 	if !ok {
 		return nil, nil
 	}
-	return obligation.Escalation(o, pack, calendarOf(pack, x.Directory().CalendarDays(pack.Zone)), now)
+	return obligation.Escalation(o, pack, x.cals.of(pack, x.Directory().CalendarDays(pack.Zone)), now)
 }
 
 func (s *section) writeLevels(o *obligation.Obligation, levels []obligation.Level, marked int) (int, error) {

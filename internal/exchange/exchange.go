@@ -32,6 +32,7 @@ type Exchange struct {
 	dir  atomic.Pointer[directory.State]
 	tick tick
 	keys *shredKeys
+	cals calendars
 }
 
 // maxGroup bounds the writes of one transaction, maxQueue those that wait.

@@ -141,7 +141,7 @@ func (x *Exchange) duty(ctx context.Context, v View, o obligation.Obligation, no
 	if !ok {
 		return d, nil
 	}
-	cal := calendarOf(pack, dir.CalendarDays(pack.Zone))
+	cal := x.cals.of(pack, dir.CalendarDays(pack.Zone))
 	d.View = o.View(now, pack, cal)
 	var err error
 	if d.Steps, err = o.Explain(pack, cal); err != nil {
@@ -154,7 +154,7 @@ func (x *Exchange) duty(ctx context.Context, v View, o obligation.Obligation, no
 		return d, err
 	}
 	if statement.IsID(o.Person, statement.Person) {
-		world := newProjection(ctx, nil, dir, x.Packs, now)
+		world := newProjection(ctx, nil, dir, x.Packs, &x.cals, now)
 		d.Clock, err = obligation.Clocks(world, dir.N(), []obligation.Obligation{o}, now)
 	}
 	return d, err

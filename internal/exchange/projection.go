@@ -22,16 +22,16 @@ type projection struct {
 	from  View // holds the openings: tx, or the store that is being checked
 	dir   *directory.State
 	packs *rules.Set
-	cals  map[string]*obligation.Calendar
+	cals  *calendars
 	at    int64 // of the event at hand
 }
 
 func (s *section) projection() *projection {
-	return newProjection(s.ctx, s.tx, s.dir, s.x.Packs, s.at)
+	return newProjection(s.ctx, s.tx, s.dir, s.x.Packs, &s.x.cals, s.at)
 }
 
-func newProjection(ctx context.Context, tx Tx, dir *directory.State, packs *rules.Set, at int64) *projection {
-	return &projection{ctx: ctx, tx: tx, from: tx, dir: dir, packs: packs, cals: map[string]*obligation.Calendar{}, at: at}
+func newProjection(ctx context.Context, tx Tx, dir *directory.State, packs *rules.Set, cals *calendars, at int64) *projection {
+	return &projection{ctx: ctx, tx: tx, from: tx, dir: dir, packs: packs, cals: cals, at: at}
 }
 
 // happening is one event, decoded: what obligations depend on, and the typed

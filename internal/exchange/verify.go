@@ -126,7 +126,7 @@ func (r *replay) run(into Tx) error {
 		return err
 	}
 	r.gone = map[int64]bool{}
-	p := newProjection(r.ctx, into, r.dir, r.packs, 0)
+	p := newProjection(r.ctx, into, r.dir, r.packs, &calendars{}, 0)
 	p.from = r.from
 	next := int64(0)
 	var missing []int64

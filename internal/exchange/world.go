@@ -2,12 +2,10 @@ package exchange
 
 import (
 	"slices"
-	"strconv"
 
 	"github.com/odziv/odziv/consent"
 	"github.com/odziv/odziv/internal/rules"
 	"github.com/odziv/odziv/internal/statement"
-	"github.com/odziv/odziv/keys/directory"
 	"github.com/odziv/odziv/messaging"
 	"github.com/odziv/odziv/messaging/obligation"
 )
@@ -48,27 +46,11 @@ func (p *projection) Calendar(packID string, n int64) *obligation.Calendar {
 	if !ok {
 		return nil
 	}
-	days := p.dir.At(n).CalendarDays(pack.Zone)
-	key := packID + "/" + strconv.Itoa(len(days))
-	if cal, ok := p.cals[key]; ok {
-		return cal
-	}
-	cal := calendarOf(pack, days)
-	p.cals[key] = cal
-	return cal
-}
-
-// calendarOf is a pack's calendar with the directory's ad-hoc days.
-func calendarOf(pack *rules.Pack, days []directory.Day) *obligation.Calendar {
-	extra := make([]obligation.Day, 0, len(days))
-	for _, d := range days {
-		extra = append(extra, obligation.Day{Date: d.Date, Off: d.Off})
-	}
-	return obligation.NewCalendar(pack.Calendar, pack.Location(), extra)
+	return p.cals.of(pack, p.dir.At(n).CalendarDays(pack.Zone))
 }
 
 func (s *section) calendar(pack *rules.Pack) *obligation.Calendar {
-	return calendarOf(pack, s.dir.CalendarDays(pack.Zone))
+	return s.x.cals.of(pack, s.dir.CalendarDays(pack.Zone))
 }
 
 // Obligation implements [obligation.Book].
