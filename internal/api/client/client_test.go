@@ -275,6 +275,34 @@ func TestPending(t *testing.T) {
 	}
 }
 
+// Nobody there, a busy exchange and one that hangs up are told from a refusal.
+func TestAway(t *testing.T) {
+	w := apitest.Start(t, api.Options{})
+	signer, clock := w.A.Officers[0], func() int64 { return w.Clock.Now() }
+	wait := func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	nobody := ln.Addr().String()
+	check(t, ln.Close())
+	hangsUp := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	defer hangsUp.Close()
+	busy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", wire.Problems)
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		io.WriteString(w, `{"code":"busy","status":503}`)
+	}))
+	defer busy.Close()
+	for base, away := range map[string]bool{"http://" + nobody: true, hangsUp.URL: true, busy.URL: true, w.URL: false} {
+		c, err := client.New(base, signer, clock, client.Options{Pause: wait})
+		check(t, err)
+		_, err = c.Feed(t.Context(), w.B.Desk, 0, 0) // not this officer's desk
+		if err == nil || errors.Is(err, client.ErrAway) != away {
+			t.Errorf("%s: %v", base, err)
+		}
+	}
+}
+
 // Keys and packages that are not what their name says are not handed on.
 func TestDigests(t *testing.T) {
 	w, tap, c := tapped(t, client.Options{})

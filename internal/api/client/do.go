@@ -72,6 +72,13 @@ type lost struct{ error }
 
 func (l lost) Unwrap() error { return l.error }
 
+func (l lost) Is(target error) bool { return target == ErrAway }
+
+// ErrAway is wrapped by every error that the same request may not meet again
+// later: nobody answered, the connection broke, or the exchange is busy. What
+// became of the request is then unknown; every write may be repeated.
+var ErrAway = errors.New("the exchange cannot be reached now")
+
 func passing(err error) bool {
 	var l lost
 	return errors.As(err, &l)
@@ -85,7 +92,7 @@ func (c *Client) once(ctx context.Context, a ask) (*http.Response, error) {
 	resp, err := c.send(within, a)
 	if err != nil {
 		if within.Err() != nil && ctx.Err() == nil {
-			err = lost{errSilent}
+			err = errSilent
 		}
 		timer.Stop()
 		cancel()
@@ -100,21 +107,22 @@ func (c *Client) once(ctx context.Context, a ask) (*http.Response, error) {
 }
 
 // errSilent is a deadline of this package, not of the caller.
-var errSilent = errors.New("the exchange did not answer in time")
+var errSilent error = lost{errors.New("the exchange did not answer in time")}
 
 // answerBody ends the attempt's deadline when it is closed.
 type answerBody struct {
 	src    io.ReadCloser
 	timer  *time.Timer
-	stall  time.Duration   // restart the deadline with every read, if not 0
+	stall  time.Duration   // if not 0, of each read, in place of one deadline for all
 	ctx    context.Context // of the caller
 	within context.Context // of the attempt
 	cancel context.CancelFunc
 }
 
 func (b *answerBody) Read(p []byte) (int, error) {
-	if b.stall > 0 {
+	if b.stall > 0 { // the time between reads is the caller's
 		b.timer.Reset(b.stall)
+		defer b.timer.Stop()
 	}
 	n, err := b.src.Read(p)
 	if err != nil && err != io.EOF && b.within.Err() != nil && b.ctx.Err() == nil {
@@ -243,7 +251,7 @@ func (c *Client) readWithin(ctx context.Context, a ask, limit int64) ([]byte, er
 		case err == nil:
 			return nil, fmt.Errorf("client: the answer is above %d bytes", limit)
 		case last || ctx.Err() != nil:
-			return nil, fmt.Errorf("client: the answer broke off: %w", err)
+			return nil, fmt.Errorf("client: the answer broke off: %w", lost{err})
 		}
 	}
 }

@@ -139,6 +139,7 @@ func (c *Client) OpenPart(ctx context.Context, desk, msg string, n int, progress
 		return nil, 0, fmt.Errorf("client: %w: no length", errAnswer)
 	}
 	if b, ok := resp.Body.(*answerBody); ok {
+		b.timer.Stop()
 		b.stall = c.opts.StallTime
 	}
 	return &download{ReadCloser: resp.Body, size: size, progress: progress}, size, nil

@@ -50,6 +50,9 @@ func TestUploadInChunks(t *testing.T) {
 	for _, call := range tap.calls {
 		if call.method == http.MethodPut {
 			sizes = append(sizes, call.size)
+			if asks := call.expect == "100-continue"; asks != (call.size > 1<<20) {
+				t.Errorf("%d bytes sent with Expect %q", call.size, call.expect)
+			}
 		}
 	}
 	if len(sizes) != 4 || sizes[1] != wire.MaxChunk || sizes[2] != wire.MaxChunk {
@@ -167,6 +170,21 @@ func TestUploadOfOtherBytes(t *testing.T) {
 	}
 }
 
+// A part of more than one chunk is asked for before it is sent.
+func TestUploadOfOtherBytesInChunks(t *testing.T) {
+	w, _, c := tapped(t, client.Options{})
+	sealed := large(t, w)
+	upload(t, c, sealed, 0, nil)
+	upload(t, c, sealed, 1, nil)
+	part := sealed.Parts[1]
+	for _, size := range []int{len(part) - 1, len(part) + 1} {
+		other := append(bytes.Clone(part), 0)[:size]
+		if err := c.UploadPart(t.Context(), sealed.Msg(), 1, bytes.NewReader(other), int64(size), nil); err == nil {
+			t.Errorf("%d bytes over %d", size, len(part))
+		}
+	}
+}
+
 // A refusal reaches whoever sends much before the much is sent.
 func TestUploadRefused(t *testing.T) {
 	w, tap, c := tapped(t, client.Options{})
@@ -235,7 +253,7 @@ func (s *stalling) Close() error { return nil }
 
 // A transfer that stops is given up, and its reader says so instead of io.EOF.
 func TestDownloadStalls(t *testing.T) {
-	w, tap, c := tapped(t, client.Options{StallTime: time.Millisecond})
+	w, tap, c := tapped(t, client.Options{StallTime: time.Millisecond, Timeout: time.Hour})
 	tap.before = func(_ int, r *http.Request) (*http.Response, error) {
 		resp := says(200, map[string]string{"Content-Type": wire.Bytes}, "")
 		resp.ContentLength, resp.Body = 100, &stalling{r, make([]byte, 10)}

@@ -82,7 +82,9 @@ func (c *Client) Obligation(ctx context.Context, id string) (d wire.Duty, err er
 	return d, err
 }
 
-var errDigest = errors.New("client: what came is not what its name says")
+// ErrDigest says that an exchange answered with other bytes than were named by
+// their hash: an honest one cannot.
+var ErrDigest = errors.New("client: what came is not what its name says")
 
 // Key fetches the text of a desk epoch's key and compares it with rk, the hex
 // SHA-256 that the directory holds.
@@ -102,7 +104,7 @@ func (c *Client) named(ctx context.Context, path, media, name string, limit int6
 		return nil, err
 	}
 	if digest(data) != name {
-		return nil, errDigest
+		return nil, ErrDigest
 	}
 	return data, nil
 }

@@ -27,14 +27,14 @@ type wireTap struct {
 }
 
 type call struct {
-	method, path, query, nonce string
-	size                       int64
+	method, path, query, nonce, expect string
+	size                               int64
 }
 
 func (w *wireTap) RoundTrip(r *http.Request) (*http.Response, error) {
 	w.mu.Lock()
 	in := r.Header.Get("Signature-Input")
-	w.calls = append(w.calls, call{r.Method, r.URL.Path, r.URL.RawQuery, in, r.ContentLength})
+	w.calls = append(w.calls, call{r.Method, r.URL.Path, r.URL.RawQuery, in, r.Header.Get("Expect"), r.ContentLength})
 	n := len(w.calls)
 	w.mu.Unlock()
 	if w.before != nil {
