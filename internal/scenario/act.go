@@ -356,8 +356,8 @@ func (c *cast) silence(ctx context.Context, s *SilenceAct) error {
 	return c.recordStatement(&thing{name: s.As, by: s.By}, &item)
 }
 
-// issue makes a document out of the versions of a consent that the actor sees,
-// and puts its digest on record.
+// issue makes a receipt of a consent as the actor sees it, and puts its digest on
+// record.
 func (c *cast) issue(ctx context.Context, i *Issue) error {
 	o, desk, err := c.office(ctx, i.By)
 	if err != nil {
@@ -367,22 +367,15 @@ func (c *cast) issue(ctx context.Context, i *Issue) error {
 	if err != nil {
 		return err
 	}
-	sum := sha256.New()
-	found := 0
-	for _, f := range items {
-		if f.M == nil || f.M.Obj != c.things[i.Of].id {
-			continue
-		}
-		found++
-		sum.Write(f.Meta)
-		sum.Write(f.Priv)
-	}
-	if found == 0 {
-		return fmt.Errorf("%s sees nothing of %s", i.By, i.Of)
-	}
-	item, err := o.Issue(ctx, desk.ID, c.f.pack.Family, i.Kind, hex.EncodeToString(sum.Sum(nil)))
+	receipt, err := c.consentReceipt(ctx, o, items, c.things[i.Of].id)
 	if err != nil {
 		return err
 	}
-	return c.recordStatement(&thing{name: i.As, by: i.By}, &item)
+	sum := sha256.Sum256(receipt)
+	t := &thing{name: i.As, by: i.By, receipt: receipt, digest: hex.EncodeToString(sum[:])}
+	item, err := o.Issue(ctx, desk.ID, c.f.pack.Family, i.Kind, t.digest)
+	if err != nil {
+		return err
+	}
+	return c.recordStatement(t, &item)
 }

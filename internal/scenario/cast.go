@@ -28,6 +28,7 @@ type cast struct {
 	opened map[string]string // obligation to the identifier of what opened it
 	kept   map[string]*proof // "actor thing" to the proof got earlier
 	seen   *look             // what was read since the last change
+	leaves [][]byte          // of the directory, for evidence files
 
 	story      *Story
 	entry      *Entry            // of the step at hand
@@ -49,6 +50,8 @@ type thing struct {
 	consent *consent.Statement // newest version on record
 	grant   *evidence.Grant
 	to      string // actor granted to
+	receipt []byte // the document, of one that was issued
+	digest  string // its SHA-256, hex
 }
 
 // newCast takes down the actors of a file. Representatives get their desks.
