@@ -36,7 +36,7 @@ func TestErasure(t *testing.T) {
 	if c := r.Bundle; !c.Complete() || c.Erased != 2 || c.Shown != c.Ev-2 || c.DutiesUpTo != c.Ev {
 		t.Errorf("%+v", c)
 	}
-	if !strings.Contains(text(r), "erasure on record (2)") {
+	if !strings.Contains(text(r), "erasure on record (erased: 2)") {
 		t.Error(text(r))
 	}
 	// One more opening is missing, and no erasure says so.
@@ -45,8 +45,20 @@ func TestErasure(t *testing.T) {
 	if c := r.Bundle; c.Complete() || c.DutiesUpTo != audittest.Answer {
 		t.Errorf("%+v", c)
 	}
-	if !strings.Contains(text(r), "1 of 20 entries are not shown") {
+	if !strings.Contains(text(r), "Entries not shown: 1 of 20") {
 		t.Error(text(r))
+	}
+}
+
+// A consent whose first version is erased still has its others.
+func TestErasedConsent(t *testing.T) {
+	w := audittest.New(t, false)
+	w.Story()
+	w.Erase(audittest.Given)
+	w.Fill(1)
+	w.Publish()
+	if c := sound(t, bundleOf(t, w, audit.Options{})).Bundle; !c.Complete() || c.Erased != 1 || c.Sends != 0 {
+		t.Errorf("%+v", c)
 	}
 }
 
@@ -80,7 +92,7 @@ func TestMetaOnly(t *testing.T) {
 	if c := r.Bundle; c.MetaOnly != audittest.StoryEnd || c.Signatures != 0 || c.DutiesUpTo != 0 {
 		t.Errorf("%+v", c)
 	}
-	if !strings.Contains(text(r), "only the half for oversight") {
+	if !strings.Contains(text(r), "only the half for oversight is shown") {
 		t.Error(text(r))
 	}
 	altered := alter(t, bundle, "openings/000000.jsonl", flip(30))

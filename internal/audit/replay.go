@@ -217,7 +217,8 @@ func (r *replay) version(c *checked, st *consent.Statement) {
 		record = &consent.Record{ID: st.ID}
 		r.consents[st.ID] = record
 	}
-	if err := record.Append(consent.Recorded(st, c.meta.Idx, c.meta.At)); err != nil {
+	// After a hole the version before may be what was erased.
+	if err := record.Append(consent.Recorded(st, c.meta.Idx, c.meta.At)); err != nil && !r.holes {
 		r.find(c.meta.Idx, strings.TrimPrefix(err.Error(), "consent: "))
 	}
 }
@@ -231,7 +232,9 @@ func (r *replay) lift(c *checked, lifted *consent.ConflictLifted) {
 			return
 		}
 	}
-	r.find(c.meta.Idx, "lifts an exclusion that is not on record")
+	if !r.holes {
+		r.find(c.meta.Idx, "lifts an exclusion that is not on record")
+	}
 }
 
 // finish lets what was found after a hole count if every hole is an erasure.

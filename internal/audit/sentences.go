@@ -24,8 +24,8 @@ var sentences = map[string]sentence{
 		"From then on one proof of a fulfilling leaf with an index smaller than %[1]s convicts the operator. It proves this and nothing stronger.",
 		"Од тада један доказ о листу испуњења чији је редни број мањи од %[1]s оптужује оператера. Доказује то и ништа јаче."},
 	FactChain: {
-		"The key chain of %[1]s directory entries leads there from the genesis; each of them is in the signed directory log, and every signature in them verifies.",
-		"Ланац кључева од %[1]s записа именика води дотле од почетног записа; сваки је у потписаној књизи именика и сваки потпис у њима је исправан."},
+		"The key chain (directory entries: %[1]s) leads there from the genesis: each entry is in the signed directory log, and every signature verifies.",
+		"Ланац кључева (записа именика: %[1]s) води дотле од почетног записа: сваки запис је у потписаној књизи именика и сваки потпис је исправан."},
 	FactAccepted: {
 		"That the key was not revoked, and that the officer still belonged to the desk, rests on the exchange having accepted the entry. Give an audit bundle as well to check it against the full directory.",
 		"Да кључ није био опозван и да је службеник још припадао столу почива на томе што је сервер прихватио запис. Приложите и ревизорски пакет да се то провери према целом именику."},
@@ -66,32 +66,32 @@ var sentences = map[string]sentence{
 		"The log's key is the one you gave, %[1]s; that it is the log's rests on you.",
 		"Кључ књиге је онај који сте навели, %[1]s; да је заиста њен почива на вама."},
 	FactBundle: {
-		"Audit bundle of %[1]s, made %[4]s: %[2]s directory entries, %[3]s evidence entries.",
-		"Ревизорски пакет за %[1]s, сачињен %[4]s: %[2]s записа именика, %[3]s записа доказа."},
+		"Audit bundle of %[1]s, made %[4]s. Entries of the directory: %[2]s; of the evidence: %[3]s.",
+		"Ревизорски пакет за %[1]s, сачињен %[4]s. Записи именика: %[2]s; записи доказа: %[3]s."},
 	FactTrees: {
 		"Both logs were computed again from their entries and give exactly the signed roots: nothing was changed, removed or put in between.",
 		"Обе књиге су поново израчунате из својих записа и дају управо потписане корене: ништа није измењено, уклоњено ни уметнуто."},
 	FactDirectory: {
-		"The directory was replayed: each of its %[1]s entries was signed by those who may and follows the rules.",
-		"Именик је поново изведен: сваки од његових %[1]s записа потписали су они који смеју и сваки следи правила."},
+		"The directory was replayed (entries: %[1]s): each entry was signed by those who may and follows the rules.",
+		"Именик је поново изведен (записа: %[1]s): сваки запис су потписали они који смеју и сваки следи правила."},
 	FactShown: {
-		"%[1]s of %[2]s evidence entries are opened, and each opening is the one recorded.",
-		"Отворено је %[1]s од %[2]s записа доказа, и свако отварање је оно које је забележено."},
+		"Evidence entries opened: %[1]s of %[2]s. Each opening is the one recorded.",
+		"Отворени записи доказа: %[1]s од %[2]s. Свако отварање је оно које је забележено."},
 	FactComplete: {
-		"Complete: every entry is opened or accounted for by an erasure on record (%[1]s).",
-		"Потпуно: сваки запис је отворен или покривен забележеним брисањем (%[1]s)."},
+		"Complete: every entry is opened or accounted for by an erasure on record (erased: %[1]s).",
+		"Потпуно: сваки запис је отворен или покривен забележеним брисањем (обрисано: %[1]s)."},
 	FactMissing: {
-		"%[1]s of %[2]s entries are not shown. What they say is not known from this bundle.",
-		"%[1]s од %[2]s записа није приказано. Из овог пакета се не зна шта у њима пише."},
+		"Entries not shown: %[1]s of %[2]s. What they say is not known from this bundle.",
+		"Записи који нису приказани: %[1]s од %[2]s. Из овог пакета се не зна шта у њима пише."},
 	FactMetaOnly: {
-		"Of %[1]s openings only the half for oversight is shown, without the signed statement.",
-		"Од %[1]s отварања приказан је само део за надзор, без потписане изјаве."},
+		"Openings of which only the half for oversight is shown, without the signed statement: %[1]s.",
+		"Отварања од којих је приказан само део за надзор, без потписане изјаве: %[1]s."},
 	FactOpenings: {
-		"%[1]s signatures of officers verify under the keys that the directory gave at the time; order, times and feed numbers fit.",
-		"%[1]s потписа службеника исправно је под кључевима које је именик тада давао; редослед, времена и бројеви пошиљки се слажу."},
+		"Signatures of officers that verify under the keys the directory gave at the time: %[1]s. Order, times and feed numbers fit.",
+		"Потписи службеника исправни под кључевима које је именик тада давао: %[1]s. Редослед, времена и бројеви пошиљки се слажу."},
 	FactDuties: {
-		"The obligations were derived again from the openings up to entry %[2]s: the %[1]s found are those that the entries list.",
-		"Обавезе су поново изведене из отварања до записа %[2]s: нађених %[1]s управо су оне које записи наводе."},
+		"Obligations derived again from the openings, up to entry %[2]s, and found as the entries list them: %[1]s.",
+		"Обавезе поново изведене из отварања, до записа %[2]s, и нађене онакве какве записи наводе: %[1]s."},
 	FactHidden: {
 		"Beyond that the obligations were not derived: that takes every entry before.",
 		"Даље од тога обавезе нису изведене: за то је потребан сваки ранији запис."},
@@ -102,8 +102,8 @@ var sentences = map[string]sentence{
 		"Beyond that the obligations were not derived: this program remembers at most %[1]s events. The exchange's own check derives them all.",
 		"Даље од тога обавезе нису изведене: овај програм памти највише %[1]s догађаја. Провера на самом серверу изводи све."},
 	FactSends: {
-		"%[1]s decisions to let a message pass were computed again, with the same outcome.",
-		"%[1]s одлука да порука прође поново је израчунато, са истим исходом."},
+		"Decisions to let a message pass that were computed again, with the same outcome: %[1]s.",
+		"Одлуке да порука прође, поново израчунате са истим исходом: %[1]s."},
 	FactCannotShow: {
 		"It cannot show: what sealed messages say, what was done off the system, and whether others were shown another history.",
 		"Не може показати: шта пише у запечаћеним порукама, шта је учињено ван система, ни да ли је другима показана друга историја."},
