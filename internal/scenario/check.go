@@ -99,6 +99,9 @@ func (c *checker) text(path string, t Text, must bool) {
 // bounds limits every list and text of the file.
 func (c *checker) bounds() {
 	walk("", reflect.ValueOf(c.f), func(path string, _ reflect.StructField, v reflect.Value) {
+		if v.Kind() == reflect.Pointer {
+			v = v.Elem()
+		}
 		switch v.Kind() {
 		case reflect.String:
 			if v.Len() > maxText || !utf8.ValidString(v.String()) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"reflect"
+	"regexp"
 	"sort"
 	"strings"
 
@@ -127,6 +128,43 @@ func lineOf(lines map[string]int, path string) int {
 		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
 	}
 	return 0
+}
+
+var number = regexp.MustCompile(`\[[0-9]+\]`)
+
+// schemaPath is a path without the numbers of elements, and "*" for a key that
+// is the scenario's own.
+func schemaPath(path string) string {
+	path = number.ReplaceAllString(path, "")
+	if i := strings.LastIndexByte(path, '.'); i >= 0 && members[path[:i]+".*"] {
+		return path[:i] + ".*"
+	}
+	return path
+}
+
+// members holds the schema path of every member of the format.
+var members = func() map[string]bool {
+	into := map[string]bool{}
+	addMembers(into, "", reflect.TypeFor[File]())
+	return into
+}()
+
+func addMembers(into map[string]bool, prefix string, t reflect.Type) {
+	for t.Kind() == reflect.Slice || t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Kind() == reflect.Map {
+		into[prefix+".*"] = true
+	}
+	if t.Kind() != reflect.Struct {
+		return
+	}
+	for i := range t.NumField() {
+		if name := t.Field(i).Tag.Get("toml"); name != "" {
+			into[join(prefix, name)] = true
+			addMembers(into, join(prefix, name), t.Field(i).Type)
+		}
+	}
 }
 
 // walk calls visit for every field of v that the file can hold, with its path;

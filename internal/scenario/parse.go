@@ -2,9 +2,11 @@ package scenario
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // a file's times must not depend on the machine's zone files
@@ -59,12 +61,12 @@ func Parse(name string, data []byte, packs *rules.Set) (*File, error) {
 		return nil, fail(Problem{Text: fmt.Sprintf("%d bytes, at most %d: write two scenarios", len(data), MaxFile)})
 	}
 	f := &File{name: name, text: strings.Split(string(data), "\n"), lines: locate(data)}
+	if problems := f.strangers(); len(problems) > 0 {
+		return nil, fail(problems...)
+	}
 	dec := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields()
 	if err := dec.Decode(f); err != nil {
-		return nil, fail(f.decodeProblems(err)...)
-	}
-	if problems := f.spelling(); len(problems) > 0 {
-		return nil, fail(problems...)
+		return nil, fail(decodeProblem(err))
 	}
 	if problems := newChecker(f, packs).run(); len(problems) > 0 {
 		return nil, fail(problems...)
@@ -72,41 +74,28 @@ func Parse(name string, data []byte, packs *rules.Set) (*File, error) {
 	return f, nil
 }
 
-// decodeProblems explains what the decoder refused.
-func (f *File) decodeProblems(err error) []Problem {
-	var strict *toml.StrictMissingError
-	if errors.As(err, &strict) {
-		var list []Problem
-		for i := range strict.Errors {
-			line, _ := strict.Errors[i].Position()
-			list = append(list, Problem{Line: line, Path: strings.Join(strict.Errors[i].Key(), "."),
-				Text: "no such member; see docs/scenarios.md"})
-		}
-		return list
-	}
+// decodeProblem explains what the decoder refused.
+func decodeProblem(err error) Problem {
 	var syntax *toml.DecodeError
 	if errors.As(err, &syntax) {
 		line, _ := syntax.Position()
-		return []Problem{{Line: line, Path: strings.Join(syntax.Key(), "."), Text: strings.TrimPrefix(syntax.Error(), "toml: ")}}
+		return Problem{Line: line, Path: strings.Join(syntax.Key(), "."), Text: strings.TrimPrefix(syntax.Error(), "toml: ")}
 	}
-	return []Problem{{Text: strings.TrimPrefix(err.Error(), "toml: ")}}
+	return Problem{Text: strings.TrimPrefix(err.Error(), "toml: ")}
 }
 
-// spelling refuses keys in other letters: the library takes Rule for rule, and
-// two spellings of one member must not both be valid.
-func (f *File) spelling() []Problem {
+// strangers lists the members that are none of the format, or spelt otherwise:
+// the library takes Rule for rule, and finds each line from the start of the
+// file, which a hostile one makes long.
+func (f *File) strangers() []Problem {
 	var list []Problem
 	for path, line := range f.lines {
-		if !freeKeys(path) && path != strings.ToLower(path) {
-			list = append(list, Problem{Line: line, Path: path, Text: "members are spelt in lower case"})
+		if !members[schemaPath(path)] {
+			list = append(list, Problem{Line: line, Path: path, Text: "no such member; see docs/scenarios.md"})
 		}
 	}
+	slices.SortFunc(list, func(a, b Problem) int { return cmp.Or(a.Line-b.Line, strings.Compare(a.Path, b.Path)) })
 	return list
-}
-
-// freeKeys reports whether the last key of a path is the scenario's own.
-func freeKeys(path string) bool {
-	return strings.Contains(path, ".fields.") || strings.Contains(path, ".facts.")
 }
 
 // times resolves every time of the file.
