@@ -4,10 +4,10 @@
 // specifies the three files; testdata/ holds a worked example of each.
 //
 // To make them: [BuildEvidence], [BuildReceipt], [WriteBundle]. To verify them:
-// [VerifyEvidence], [VerifyReceipt], [VerifyBundle], [CompareBundles]. What a
-// verifier brings along is a [Trust]: the hash of the genesis leaf from the
-// annex of the agreement. Without it everything verified rests on a genesis
-// that nobody vouched for, and every report says so.
+// [VerifyEvidence], [VerifyReceipt], [VerifyBundle], [VerifyProof],
+// [CompareBundles]. What a verifier brings along is a [Trust]: the hash of the
+// genesis leaf from the annex of the agreement. Without it everything verified
+// rests on a genesis that nobody vouched for, and every report says so.
 //
 // Nothing here reads a clock, a network, a database or a private key. Whatever
 // is read is hostile until proven: every size is bounded before it is used.
