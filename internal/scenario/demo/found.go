@@ -81,20 +81,25 @@ func (w *World) open(ctx context.Context, m *Member) error {
 	return nil
 }
 
-// each runs f for every institution, several at once; done is called after each,
-// never twice at a time. It returns all errors.
+// each runs f for every institution, several at once.
 func (w *World) each(f func(*Member) error, done func()) error {
+	return spread(len(w.Members), func(i int) error { return f(w.Members[i]) }, done)
+}
+
+// spread runs f for 0 to n-1, several at once; done, which may be nil, is called
+// after each that succeeds, never twice at a time. It returns all errors.
+func spread(n int, f func(i int) error, done func()) error {
 	var (
 		group sync.WaitGroup
 		mu    sync.Mutex
 		errs  []error
 		slots = make(chan struct{}, workers)
 	)
-	for _, m := range w.Members {
+	for i := range n {
 		slots <- struct{}{}
 		group.Go(func() {
 			defer func() { <-slots }()
-			err := f(m)
+			err := f(i)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -21,62 +22,53 @@ const signEvery = 10 * time.Millisecond
 // bookkeepEvery is how often a server keeps books by itself, in real time.
 const bookkeepEvery = 10 * time.Second
 
-// serve makes the server's folder, begins the ledger and starts to listen.
-func (w *World) serve(ctx context.Context, opts Options) error {
+// serve makes the server's folder, begins the ledger and starts to listen. After
+// an error nothing runs.
+func (w *World) serve(ctx context.Context, opts Options) (err error) {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
 	if opts.Listen == "" {
 		opts.Listen = "127.0.0.1:0"
 	}
-	var err error
 	if w.Packs, err = server.Packs(); err != nil {
-		w.ended <- nil
 		return err
 	}
-	started, err := w.start(ctx, opts)
-	if !started {
-		w.ended <- nil // Close has nothing to wait for
-	}
-	return err
-}
-
-func (w *World) start(ctx context.Context, opts Options) (started bool, err error) {
 	srv := api.Server(opts.Listen, nil, nil, opts.Log)
 	listener, err := api.Listen(ctx, srv)
 	if err != nil {
-		return false, err
+		return err
 	}
-	defer func() {
-		if !started {
-			err = errors.Join(err, listener.Close())
-		}
-	}()
-	authority := opts.Authority
-	if authority == "" {
-		authority = listener.Addr().String()
+	cfg := server.Config{HTTP: srv, Listener: listener, Log: opts.Log, SignEvery: signEvery}
+	if opts.Bookkeep {
+		cfg.Bookkeep = bookkeepEvery
 	}
-	if err := w.begin(ctx, opts, authority); err != nil {
-		return false, err
+	if err := w.start(ctx, opts, &cfg); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	return nil
+}
+
+// start opens the exchange and lets the server run.
+func (w *World) start(ctx context.Context, opts Options, cfg *server.Config) error {
+	addr := cfg.Listener.Addr().String()
+	if err := w.begin(ctx, opts, cmp.Or(opts.Authority, addr)); err != nil {
+		return err
 	}
 	x, err := w.Home.OpenExchange(ctx, w.Clock, w.Packs, opts.Log)
 	if err != nil {
-		return false, err
-	}
-	w.Exchange, w.URL = x, "http://"+listener.Addr().String()
-	cfg := server.Config{Exchange: x, HTTP: srv, Listener: listener, Log: opts.Log, SignEvery: signEvery}
-	if opts.Bookkeep {
-		cfg.Bookkeep = bookkeepEvery
+		return err
 	}
 	if cfg.Signers, err = w.Home.Signers(x); err == nil {
 		cfg.Anchor, err = w.Home.Anchor()
 	}
 	if err != nil {
-		return false, errors.Join(err, x.Store.Close())
+		return errors.Join(err, x.Store.Close())
 	}
-	srv.Handler = api.New(x, api.Options{Authority: listener.Addr().String(), Log: opts.Log})
-	w.run(ctx, cfg)
-	return true, nil
+	w.Exchange, w.URL, cfg.Exchange = x, "http://"+addr, x
+	cfg.HTTP.Handler = api.New(x, api.Options{Authority: addr, Log: opts.Log})
+	w.run(ctx, *cfg)
+	return nil
 }
 
 // run starts the server. It outlives ctx until Close, so that requests that

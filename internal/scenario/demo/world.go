@@ -61,13 +61,14 @@ type World struct {
 	temporary bool
 }
 
-// Open builds a world and leaves its server running until [World.Close].
-func Open(ctx context.Context, opts Options) (w *World, err error) {
+// Open builds a world and leaves its server running until [World.Close]. After
+// an error nothing of it is left but what a named folder or database holds.
+func Open(ctx context.Context, opts Options) (*World, error) {
 	list, err := institutionsOf(opts)
 	if err != nil {
 		return nil, err
 	}
-	w = &World{Clock: opts.Clock, byCode: map[string]*Member{}, byDesk: map[string]*Desk{}, transport: opts.Transport,
+	w := &World{Clock: opts.Clock, byCode: map[string]*Member{}, byDesk: map[string]*Desk{}, transport: opts.Transport,
 		progress: opts.Progress, ended: make(chan error, 1), stop: func() {}}
 	if w.progress == nil {
 		w.progress = func(string, int, int) {}
@@ -81,15 +82,18 @@ func Open(ctx context.Context, opts Options) (w *World, err error) {
 	if err := w.folder(opts.Dir); err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, w.Close())
-		}
-	}()
-	if err := w.serve(ctx, opts); err != nil {
-		return nil, err
+	if err := w.build(ctx, opts); err != nil {
+		return nil, errors.Join(err, w.Close())
 	}
-	return w, w.found(ctx, opts.Packs)
+	return w, nil
+}
+
+func (w *World) build(ctx context.Context, opts Options) error {
+	if err := w.serve(ctx, opts); err != nil {
+		w.ended <- nil // Close has nothing to wait for
+		return err
+	}
+	return w.found(ctx, opts.Packs)
 }
 
 func institutionsOf(opts Options) ([]Institution, error) {
