@@ -58,7 +58,7 @@ func (s *server) bound(c echo.Context, r *route) (context.Context, context.Cance
 	out := http.NewResponseController(c.Response().Writer)
 	// A writer that knows no deadlines is a test's; the server's own bounds hold.
 	_ = out.SetReadDeadline(now.Add(receive))
-	_ = out.SetWriteDeadline(now.Add(receive + 2*s.opts.AnswerTime))
+	_ = out.SetWriteDeadline(now.Add(receive + s.opts.AnswerTime + writeTime))
 	return context.WithTimeout(c.Request().Context(), receive+s.opts.AnswerTime)
 }
 

@@ -15,6 +15,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
@@ -321,10 +322,10 @@ func TestDigests(t *testing.T) {
 		resp.Body = io.NopCloser(strings.NewReader("another"))
 		return resp, nil
 	}
-	if _, err := c.Key(ctx, w.B.RK); err == nil {
+	if _, err := c.Key(ctx, w.B.RK); !errors.Is(err, client.ErrDigest) {
 		t.Error("took another key")
 	}
-	if _, err := c.Package(ctx, name); err == nil {
+	if _, err := c.Package(ctx, name); !errors.Is(err, client.ErrDigest) {
 		t.Error("took another package")
 	}
 }
