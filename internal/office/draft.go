@@ -1,7 +1,6 @@
 package office
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -29,23 +28,23 @@ type Draft struct {
 	Hold     *messaging.Hold
 	Acts     []messaging.Act
 	Text     envelope.Text
-	Files    []envelope.File
-	Msg      string // empty: a fresh id
+	Files    []envelope.File `json:"-"`
+	Msg      string          // empty: a fresh id
 }
 
 // fill completes what follows from the pack, and refuses before anything is
 // sealed what the exchange would refuse by the pack.
-func (o *Office) fill(d *Draft) (*rules.Pack, error) {
+func (o *Office) fill(d *Draft) error {
 	pack, err := o.Pack(d.Family)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	kind, ok := pack.Kind(d.Kind)
 	if !ok {
-		return nil, fmt.Errorf("office: rule pack %s knows no kind %q", pack.ID(), d.Kind)
+		return &Refused{Code: "kind", Detail: fmt.Sprintf("rule pack %s knows no kind of notice %q", pack.ID(), d.Kind)}
 	}
 	if d.Desk, err = o.Desk(d.Desk); err != nil {
-		return nil, err
+		return err
 	}
 	if d.Msg == "" {
 		d.Msg = statement.NewID(statement.Message)
@@ -64,7 +63,7 @@ func (o *Office) fill(d *Draft) (*rules.Pack, error) {
 		d.Text.Fields = map[string]string{}
 	}
 	o.declare(d, pack)
-	return pack, o.permitted(d, pack, kind)
+	return o.permitted(d, pack, kind)
 }
 
 func orEmpty(list []string) []string {
@@ -87,33 +86,6 @@ func (o *Office) declare(d *Draft, pack *rules.Pack) {
 			d.Acts = append(d.Acts, messaging.Act{Op: messaging.OpDeclare, Rule: r.Code})
 		}
 	}
-}
-
-// permitted asks the matrix, the kind's fields and the recipients' keys.
-func (o *Office) permitted(d *Draft, pack *rules.Pack, kind *rules.Kind) error {
-	if len(d.To) == 0 {
-		return errors.New("office: name at least one recipient")
-	}
-	dir := o.Directory()
-	from := dir.TypeOfDesk(d.Desk)
-	for _, to := range d.To {
-		allowed := pack.Allowed(d.Kind, from, dir.TypeOfDesk(to))
-		if !slices.Contains(allowed, d.Basis.Code) {
-			return &Refused{Code: "basis", Desk: to, Detail: fmt.Sprintf("%s may not go from %s to %s on basis %q; permitted: %v",
-				d.Kind, from, dir.TypeOfDesk(to), d.Basis.Code, allowed)}
-		}
-	}
-	for _, f := range kind.Fields {
-		if f.Required && d.Text.Fields[f.Code] == "" {
-			return &Refused{Code: "field", Detail: fmt.Sprintf("%s needs the field %q", d.Kind, f.Code)}
-		}
-	}
-	for code := range d.Text.Fields {
-		if !slices.ContainsFunc(kind.Fields, func(f rules.Field) bool { return f.Code == code }) {
-			return &Refused{Code: "field", Detail: fmt.Sprintf("%s has no field %q", d.Kind, code)}
-		}
-	}
-	return nil
 }
 
 // Refused is a no of this program itself, before anything was sealed or sent.

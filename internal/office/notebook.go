@@ -100,17 +100,23 @@ func (n *Notebook) write(name string, v any) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(n.dir, name+".*")
+	return replaceFile(n.path(name), data)
+}
+
+// replaceFile replaces a file whole: whatever happens, it is the old or the new.
+func replaceFile(name string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 	if err != nil {
 		return fmt.Errorf("office: %w", err)
 	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err != nil {
+	defer os.Remove(f.Name()) // fails, as it should, once renamed
+	if _, err = f.Write(data); err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("office: %w", err)
 	}
-	return os.Rename(f.Name(), n.path(name))
+	return os.Rename(f.Name(), name)
 }
 
 // readLeaves reads the directory's leaves, one in base64 a line. A last line

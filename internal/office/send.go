@@ -5,11 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"net/http"
 
 	"github.com/odziv/odziv/internal/api/wire"
 	"github.com/odziv/odziv/internal/evidence"
-	"github.com/odziv/odziv/internal/rules"
 	"github.com/odziv/odziv/internal/statement"
 	"github.com/odziv/odziv/messaging"
 	"github.com/odziv/odziv/messaging/envelope"
@@ -24,252 +23,285 @@ type Sent struct {
 	Priv *evidence.Priv
 }
 
-// prepared is a draft whose attachments are sealed and uploaded.
+// Unsent says that it is not known whether a message, or a set, arrived: the
+// exchange did not answer, or the program was interrupted. What was sealed is
+// kept; [Office.Resume] goes on with it and never sends it twice.
+type Unsent struct {
+	ID  string // of the message or the set
+	Err error
+}
+
+func (u *Unsent) Error() string { return u.ID + " is not sent yet: " + u.Err.Error() }
+func (u *Unsent) Unwrap() error { return u.Err }
+
+// parcel is one submission on its way: a message, or the messages of a set.
+type parcel struct {
+	set string // "" for a message
+	all []*prepared
+	box *box
+}
+
+// prepared is one message of a parcel, its attachments sealed.
 type prepared struct {
 	draft  *Draft
-	pack   *rules.Pack
 	sealer *envelope.Sealer
-	parts  []messaging.Part
-	sealed *envelope.Sealed
+	sealed *envelope.Sealed // nil until its body is sealed
+}
+
+// id is what the parcel is called.
+func (p *parcel) id() string {
+	if p.set != "" {
+		return p.set
+	}
+	return p.all[0].draft.Msg
 }
 
 // Send seals one message and submits it. When a recipient rotated its key
-// meanwhile, the small body is sealed again, the attachments stay.
+// meanwhile, it is sealed again under a fresh id, once.
 func (o *Office) Send(ctx context.Context, d Draft) (Sent, error) {
-	p, err := o.prepare(ctx, &d)
+	all, err := o.send(ctx, "", []Draft{d})
 	if err != nil {
 		return Sent{}, err
 	}
-	var item evidence.Item
-	err = o.sealing(ctx, []*prepared{p}, "", func() (err error) {
-		raw, err := p.sealed.Notice.DSSE.Encode()
-		if err != nil {
-			return err
-		}
-		item, err = o.Client.PutMessage(ctx, d.Msg, raw)
-		return err
-	})
-	if err != nil {
-		return Sent{}, err
-	}
-	return o.sent(p, item)
+	return all[0], nil
 }
 
 // SendSet submits the messages of one act, each with its own basis and
 // recipients: all are accepted, or none.
 func (o *Office) SendSet(ctx context.Context, drafts []Draft) ([]Sent, error) {
-	set := statement.NewID(statement.Set)
-	var all []*prepared
-	for i := range drafts {
-		p, err := o.prepare(ctx, &drafts[i])
-		if err != nil {
-			return nil, fmt.Errorf("message %d of %d: %w", i+1, len(drafts), err)
-		}
-		all = append(all, p)
+	if n := len(drafts); n < messaging.MinSet || n > messaging.MaxSet {
+		return nil, &Refused{Code: "set", Detail: fmt.Sprintf("a set has %d to %d messages, this one has %d", messaging.MinSet, messaging.MaxSet, n)}
 	}
-	var items []evidence.Item
-	err := o.sealing(ctx, all, set, func() (err error) {
-		msgs := make([]*statement.DSSE, 0, len(all))
-		for _, p := range all {
-			msgs = append(msgs, p.sealed.Notice.DSSE)
-		}
-		raw, err := statement.Marshal(messaging.Set{Msgs: msgs, Set: set, V: 1})
-		if err != nil {
-			return err
-		}
-		items, err = o.Client.PutSet(ctx, set, raw)
-		return err
-	})
+	return o.send(ctx, statement.NewID(statement.Set), drafts)
+}
+
+func (o *Office) send(ctx context.Context, set string, drafts []Draft) ([]Sent, error) {
+	p, err := o.pack(ctx, set, drafts)
 	if err != nil {
 		return nil, err
 	}
-	answers := make([]Sent, 0, len(all))
-	for i, p := range all {
-		s, err := o.sent(p, items[i])
-		if err != nil {
-			return nil, err
-		}
-		answers = append(answers, s)
-	}
-	return answers, nil
+	return o.deliver(ctx, p)
 }
 
-// prepare fills the draft in and uploads its attachments.
-func (o *Office) prepare(ctx context.Context, d *Draft) (*prepared, error) {
+// pack checks every draft, then seals the attachments and keeps what is needed
+// to go on after an interruption. Nothing has left this computer when it fails.
+func (o *Office) pack(ctx context.Context, set string, drafts []Draft) (p *parcel, err error) {
 	if err := o.Sync(ctx); err != nil {
 		return nil, err
 	}
-	if err := o.inherit(ctx, d); err != nil {
-		return nil, err
-	}
-	pack, err := o.fill(d)
-	if err != nil {
-		return nil, err
-	}
-	p := &prepared{draft: d, pack: pack, parts: []messaging.Part{}}
-	if p.sealer, err = envelope.NewSealer(d.Msg); err != nil {
-		return nil, err
-	}
-	for i, f := range d.Files {
-		part, err := o.attach(ctx, p, i+1, f)
-		if err != nil {
-			return nil, fmt.Errorf("attachment %d: %w", i+1, err)
+	p = &parcel{set: set}
+	for i := range drafts {
+		m := &prepared{draft: &drafts[i]}
+		if err := o.complete(ctx, m.draft); err != nil {
+			return nil, p.named(i, len(drafts), err)
 		}
-		p.parts = append(p.parts, part)
+		if m.sealer, err = envelope.NewSealer(m.draft.Msg); err != nil {
+			return nil, err
+		}
+		p.all = append(p.all, m)
+	}
+	if p.box, err = o.Notebook.newBox(p.id()); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(p.sealFiles(ctx), p.box.keepDrafts(p, o.Keys.Recipient())); err != nil {
+		return nil, errors.Join(err, p.box.remove())
 	}
 	return p, nil
 }
 
-// attach seals one file to a temporary file of ciphertext and uploads that.
-func (o *Office) attach(ctx context.Context, p *prepared, n int, f envelope.File) (messaging.Part, error) {
-	spool, err := os.CreateTemp("", "part-*")
-	if err != nil {
-		return messaging.Part{}, err
+// named says which message of a set an error is about.
+func (p *parcel) named(i, n int, err error) error {
+	if p.set == "" {
+		return err
 	}
-	defer os.Remove(spool.Name())
-	defer spool.Close()
-	part, err := p.sealer.Attach(ctx, f, spool)
-	if err != nil {
-		return part, err
-	}
-	return part, o.Client.UploadPart(ctx, p.draft.Msg, n, spool, part.Len, o.Progress)
+	return fmt.Errorf("message %d of %d: %w", i+1, n, err)
 }
 
-// sealing seals, uploads the bodies and submits; on epoch_old it follows the
-// directory and does so once more under fresh ids.
-func (o *Office) sealing(ctx context.Context, all []*prepared, set string, submit func() error) error {
-	for try := 0; ; try++ {
-		for _, p := range all {
-			if err := o.seal(ctx, p, set); err != nil {
-				return err
-			}
-		}
-		err := submit()
-		var problem *wire.Problem
-		if try > 0 || !errors.As(err, &problem) || problem.Code != "epoch_old" && problem.Code != "dir_unknown" {
-			return err
-		}
-		if err := o.Sync(ctx); err != nil {
-			return err
-		}
-		if err := o.again(ctx, all); err != nil {
-			return err
-		}
+// complete fills a draft in and asks the rules.
+func (o *Office) complete(ctx context.Context, d *Draft) error {
+	if err := o.inherit(ctx, d); err != nil {
+		return err
 	}
+	return o.fill(d)
 }
 
-// again begins messages anew whose body was uploaded under an old key: a part
-// is never overwritten.
-func (o *Office) again(ctx context.Context, all []*prepared) error {
-	for _, p := range all {
-		if len(p.draft.Files) > 0 {
-			return errors.New("office: a recipient's key changed while you were sending; send the message again")
-		}
-		fresh := statement.NewID(statement.Message)
-		for _, q := range all {
-			for i := range q.draft.Acts {
-				if q.draft.Acts[i].Of == p.draft.Msg {
-					q.draft.Acts[i].Of = fresh
-				}
+func (p *parcel) sealFiles(ctx context.Context) error {
+	for i, m := range p.all {
+		for n, f := range m.draft.Files {
+			if err := p.sealFile(ctx, i, n+1, f); err != nil {
+				return p.named(i, len(p.all), fmt.Errorf("attachment %d: %w", n+1, err))
 			}
-		}
-		p.draft.Msg = fresh
-		var err error
-		if p.sealer, err = envelope.NewSealer(fresh); err != nil {
-			return err
 		}
 	}
 	return nil
 }
 
-// seal makes body and signature and uploads the body.
-func (o *Office) seal(ctx context.Context, p *prepared, set string) error {
-	to, err := o.addressees(ctx, p.draft)
+func (p *parcel) sealFile(ctx context.Context, i, n int, f envelope.File) error {
+	spool, err := p.box.create(partName(i, n))
 	if err != nil {
 		return err
 	}
-	core, err := o.core(p, set)
-	if err != nil {
-		return err
-	}
-	p.sealed, err = p.sealer.Seal(ctx, envelope.Draft{Core: core, To: to, Text: p.draft.Text}, o.Keys.Signer())
-	if err != nil {
-		return err
-	}
-	return o.Client.UploadPart(ctx, p.draft.Msg, 0, bytes.NewReader(p.sealed.Body), int64(len(p.sealed.Body)), nil)
+	_, err = p.all[i].sealer.Attach(ctx, f, spool)
+	return errors.Join(err, spool.Sync(), spool.Close())
 }
 
-// core is the visible part of a message.
-func (o *Office) core(p *prepared, set string) (messaging.Core, error) {
-	d := p.draft
-	dir := o.Directory()
-	head, err := o.dirHead()
-	if err != nil {
-		return messaging.Core{}, err
+// Resume goes on with a parcel that was interrupted. What arrived the first
+// time is answered as it was then.
+func (o *Office) Resume(ctx context.Context, id string) ([]Sent, error) {
+	if err := o.Sync(ctx); err != nil {
+		return nil, err
 	}
-	acts := d.Acts
-	if acts == nil {
-		acts = []messaging.Act{}
-	}
-	return messaging.Core{Basis: d.Basis, Case: d.Case, Cats: d.Cats, Created: o.Now(), Dir: head, Facts: d.Facts,
-		From: messaging.From{Desk: d.Desk, Inst: dir.InstOfDesk(d.Desk), Key: statement.KeyID(o.Keys.Signer().Public())},
-		Hold: d.Hold, Kind: d.Kind, Msg: d.Msg, Obl: acts, Occurred: d.Occurred, Pack: p.pack.ID(),
-		Re: d.Re, Set: set, Subj: d.Subj, Urg: d.Urg}, nil
-}
-
-// dirHead is the directory head that keys were resolved against.
-func (o *Office) dirHead() (messaging.DirHead, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	root := rootOf(o.Notebook.leaves)
-	return messaging.DirHead{N: int64(len(o.Notebook.leaves)), Root: root[:]}, nil
-}
-
-// addressees resolves the recipients' epoch keys from the replayed directory;
-// the exchange only stores the text of each key, which must hash to it.
-func (o *Office) addressees(ctx context.Context, d *Draft) ([]envelope.Addressee, error) {
-	desks := append([]string{}, d.To...)
-	var to []envelope.Addressee
-	for _, desk := range desks {
-		a, err := o.addressee(ctx, desk, messaging.RoleTo)
-		if err != nil {
-			return nil, err
-		}
-		to = append(to, a)
-	}
-	self, err := o.addressee(ctx, d.Desk, messaging.RoleSelf)
+	p, err := o.Notebook.openBox(id, o.Keys.Identity())
 	if err != nil {
 		return nil, err
 	}
-	return append(to, self), nil
+	return o.deliver(ctx, p)
 }
 
-func (o *Office) addressee(ctx context.Context, desk, role string) (envelope.Addressee, error) {
-	e, ok := o.Directory().ActiveEpoch(desk)
-	if !ok {
-		return envelope.Addressee{}, &Refused{Code: "epoch", Desk: desk,
-			Detail: fmt.Sprintf("desk %s has no key that a second member confirmed, so nothing can be sealed to it", desk)}
+// deliver uploads and submits until the exchange has answered.
+func (o *Office) deliver(ctx context.Context, p *parcel) ([]Sent, error) {
+	for try := 0; ; try++ {
+		items, err := o.attempt(ctx, p)
+		if err == nil {
+			return o.answered(p, items)
+		}
+		if try > 0 || !sealAgain(err) {
+			return nil, p.unsent(err)
+		}
+		if err := o.Sync(ctx); err != nil {
+			return nil, p.unsent(err)
+		}
+		if err := p.move(o.Keys.Recipient()); err != nil {
+			return nil, p.unsent(err)
+		}
 	}
-	recipient, err := o.Client.Key(ctx, e.RK)
+}
+
+// sealAgain reports whether sealing again cures a refusal: a recipient's key
+// changed, or too much time passed since the first time.
+func sealAgain(err error) bool {
+	return IsCode(err, "epoch_old") || IsCode(err, "dir_unknown") || IsCode(err, "created")
+}
+
+// unsent keeps what may yet be delivered, and drops what was refused for good.
+func (p *parcel) unsent(err error) error {
+	var problem *wire.Problem
+	var refused *Refused
+	var security *SecurityError
+	final := errors.As(err, &refused) || errors.As(err, &security)
+	if errors.As(err, &problem) {
+		final = problem.Status < http.StatusInternalServerError && problem.Status != http.StatusUnauthorized
+	}
+	if final || !p.box.lasting {
+		return errors.Join(err, p.box.remove())
+	}
+	return &Unsent{ID: p.id(), Err: err}
+}
+
+// attempt does everything once; whatever is at the exchange already is not sent
+// again.
+func (o *Office) attempt(ctx context.Context, p *parcel) ([]evidence.Item, error) {
+	for i, m := range p.all {
+		for n := range m.sealer.Parts() {
+			if err := o.uploadFile(ctx, p, i, n+1); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for i, m := range p.all {
+		if m.sealed == nil {
+			if err := o.seal(ctx, m, p.set); err != nil {
+				return nil, p.named(i, len(p.all), err)
+			}
+		}
+	}
+	if err := p.box.keepSealed(p); err != nil {
+		return nil, err
+	}
+	for _, m := range p.all {
+		body := m.sealed.Body
+		if err := o.Client.UploadPart(ctx, m.draft.Msg, 0, bytes.NewReader(body), int64(len(body)), nil); err != nil {
+			return nil, err
+		}
+	}
+	return o.submit(ctx, p)
+}
+
+func (o *Office) uploadFile(ctx context.Context, p *parcel, i, n int) error {
+	f, err := p.box.open(partName(i, n))
 	if err != nil {
-		return envelope.Addressee{}, err
+		return err
 	}
-	if rk, err := envelope.RK(recipient); err != nil || rk != e.RK {
-		return envelope.Addressee{}, &SecurityError{What: "it offered another key than the directory names", Shown: [][]byte{[]byte(recipient)}}
-	}
-	return envelope.Addressee{Desk: desk, Epoch: e.E, Recipient: recipient, Role: role}, nil
+	defer f.Close()
+	m := p.all[i]
+	return o.Client.UploadPart(ctx, m.draft.Msg, n, f, m.sealer.Parts()[n-1].Len, o.Progress)
 }
 
-// sent checks that the answer is the opening of what was sent.
-func (o *Office) sent(p *prepared, item evidence.Item) (Sent, error) {
+func (o *Office) submit(ctx context.Context, p *parcel) ([]evidence.Item, error) {
+	if p.set == "" {
+		raw, err := p.all[0].sealed.Notice.DSSE.Encode()
+		if err != nil {
+			return nil, err
+		}
+		item, err := o.Client.PutMessage(ctx, p.id(), raw)
+		return []evidence.Item{item}, err
+	}
+	msgs := make([]*statement.DSSE, 0, len(p.all))
+	for _, m := range p.all {
+		msgs = append(msgs, m.sealed.Notice.DSSE)
+	}
+	raw, err := statement.Marshal(messaging.Set{Msgs: msgs, Set: p.set, V: 1})
+	if err != nil {
+		return nil, err
+	}
+	return o.Client.PutSet(ctx, p.set, raw)
+}
+
+// move begins a parcel anew under fresh ids: a part at the exchange is never
+// overwritten, and a signed time cannot be changed.
+func (p *parcel) move(recipient string) error {
+	for _, m := range p.all {
+		fresh := statement.NewID(statement.Message)
+		for _, other := range p.all {
+			for i := range other.draft.Acts {
+				if other.draft.Acts[i].Of == m.draft.Msg {
+					other.draft.Acts[i].Of = fresh
+				}
+			}
+		}
+		m.draft.Msg, m.sealed = fresh, nil
+		if err := m.sealer.Move(fresh); err != nil {
+			return err
+		}
+	}
+	return p.box.keepDrafts(p, recipient)
+}
+
+// answered checks that the answers are the openings of what was sent.
+func (o *Office) answered(p *parcel, items []evidence.Item) ([]Sent, error) {
+	if len(items) != len(p.all) {
+		return nil, p.unsent(&SecurityError{What: "it answered with another number of records than messages were sent"})
+	}
+	all := make([]Sent, 0, len(items))
+	for i, m := range p.all {
+		s, err := m.sent(items[i])
+		if err != nil {
+			return nil, p.unsent(err)
+		}
+		all = append(all, s)
+	}
+	return all, p.box.remove()
+}
+
+func (m *prepared) sent(item evidence.Item) (Sent, error) {
 	meta, priv, err := openItem(item)
 	if err != nil {
-		return Sent{}, err
+		return Sent{}, &SecurityError{What: fmt.Sprintf("its answer is no opening: %v", err), Shown: [][]byte{item.Meta, item.Priv}}
 	}
-	if meta.Obj != p.draft.Msg || priv.Stmt == nil || string(priv.Stmt.Payload) != string(p.sealed.Notice.DSSE.Payload) {
+	if meta.Obj != m.draft.Msg || priv.Stmt == nil || !bytes.Equal(priv.Stmt.Payload, m.sealed.Notice.DSSE.Payload) {
 		return Sent{}, &SecurityError{What: "it answered with the record of another message", Shown: [][]byte{item.Meta, item.Priv}}
 	}
-	return Sent{Msg: p.draft.Msg, Case: p.draft.Case, Item: item, Meta: meta, Priv: priv}, nil
+	return Sent{Msg: m.draft.Msg, Case: m.draft.Case, Item: item, Meta: meta, Priv: priv}, nil
 }
 
 // openItem decodes an item that must hold an opening.
