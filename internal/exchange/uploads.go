@@ -242,8 +242,8 @@ func (x *Exchange) UploadStates(ctx context.Context, c Caller, msg string) ([]Up
 			if err != nil {
 				return err
 			}
-			if !ok || u.Key != c.Key {
-				return nil
+			if !ok || u.Key != c.Key { // attachments come before the body
+				continue
 			}
 			states = append(states, UploadState{Part: part, Size: u.Size})
 		}
