@@ -35,22 +35,32 @@ type Invalid struct {
 // maxPrinted keeps the error of a hopeless file readable.
 const maxPrinted = 50
 
-// Error lists the problems, one a line, as "name:line: path: text".
+// Error is one line: the first problem, and how many there are.
 func (e *Invalid) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s is no scenario: %d problem(s)", e.Name, len(e.Problems))
-	for i, p := range e.Problems {
-		if i == maxPrinted {
-			fmt.Fprintf(&b, "\n… and %d more", len(e.Problems)-i)
-			break
-		}
-		fmt.Fprintf(&b, "\n%s:%d: ", e.Name, p.Line)
-		if p.Path != "" {
-			b.WriteString(p.Path + ": ")
-		}
-		b.WriteString(p.Text)
+	if len(e.Problems) == 0 {
+		return e.Name + " is no scenario"
 	}
-	return b.String()
+	return fmt.Sprintf("%s is no scenario, %d problem(s): %s", e.Name, len(e.Problems), e.line(&e.Problems[0]))
+}
+
+// Lines are the problems, one a line, as "name:line: path: text".
+func (e *Invalid) Lines() []string {
+	var lines []string
+	for i := range e.Problems {
+		if i == maxPrinted {
+			return append(lines, fmt.Sprintf("… and %d more", len(e.Problems)-i))
+		}
+		lines = append(lines, e.line(&e.Problems[i]))
+	}
+	return lines
+}
+
+func (e *Invalid) line(p *Problem) string {
+	where := fmt.Sprintf("%s:%d: ", e.Name, p.Line)
+	if p.Path != "" {
+		where += p.Path + ": "
+	}
+	return where + p.Text
 }
 
 // Parse reads and checks a scenario; name stands for the file in errors, packs

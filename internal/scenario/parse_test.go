@@ -135,8 +135,9 @@ func TestParseRefuses(t *testing.T) {
 				t.Fatalf("parsed: %v", err)
 			}
 			where := fmt.Sprintf("copy.toml:%d:", c.line)
-			if !strings.Contains(err.Error(), where) || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("want %q and %q in\n%v", where, c.want, err)
+			all := strings.Join(invalid.Lines(), "\n")
+			if !strings.Contains(all, where) || !strings.Contains(all, c.want) || !strings.Contains(err.Error(), invalid.Lines()[0]) {
+				t.Errorf("want %q and %q in\n%s", where, c.want, all)
 			}
 		})
 	}
@@ -170,7 +171,8 @@ cats = ["contact"]
 		"unknown category":    {`cats = ["contact"]`, `cats = ["gossip"]`, "is no category"},
 	} {
 		_, err := Parse("copy.toml", []byte(strings.Replace(base, c.from, c.to, 1)), packs(t))
-		if err == nil || !strings.Contains(err.Error(), c.want) {
+		var invalid *Invalid
+		if !errors.As(err, &invalid) || !strings.Contains(strings.Join(invalid.Lines(), "\n"), c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -186,7 +188,9 @@ func TestParseBounds(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	hopeless := strings.Repeat("\n[[step]]\nat = \"never\"\n", 100)
-	if _, err := Parse("many.toml", []byte(small+hopeless), packs(t)); err == nil || !strings.Contains(err.Error(), "and 50 more") {
+	_, err = Parse("many.toml", []byte(small+hopeless), packs(t))
+	var invalid *Invalid
+	if !errors.As(err, &invalid) || invalid.Lines()[maxPrinted] != "… and 50 more" {
 		t.Errorf("%v", err)
 	}
 }
@@ -198,7 +202,10 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		file, err := Parse("fuzz.toml", data, set)
 		if err != nil {
-			_ = err.Error()
+			var invalid *Invalid
+			if !errors.As(err, &invalid) || len(invalid.Lines()) == 0 || err.Error() == "" {
+				t.Fatalf("%v", err)
+			}
 			return
 		}
 		last := int64(0)

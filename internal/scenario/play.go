@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/odziv/odziv/internal/scenario/demo"
 )
@@ -27,6 +28,7 @@ type Result struct {
 	Desks        int            `json:"desks"`
 	Directory    int64          `json:"directory"` // leaves
 	Evidence     int64          `json:"evidence"`  // leaves
+	loc          *time.Location // of the first scenario
 }
 
 // Failed says which expectation does not hold, and what was found instead.
@@ -39,12 +41,9 @@ type Failed struct {
 	Found   []string `json:"found"`
 }
 
+// Error is one line; what the file says is in Written.
 func (f *Failed) Error() string {
-	text := fmt.Sprintf("%s:%d: %s, %s does not hold", f.File, f.Line, f.Step, f.What)
-	for _, found := range f.Found {
-		text += "\n  " + found
-	}
-	return text + "\nas written:\n" + f.Written
+	return fmt.Sprintf("%s:%d: %s: %s does not hold: %s", f.File, f.Line, f.Step, f.What, strings.Join(f.Found, "; "))
 }
 
 // Play plays scenarios on one exchange, their steps in the order of their times,

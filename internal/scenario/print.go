@@ -1,10 +1,13 @@
 package scenario
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
-	"time"
+	"unicode/utf8"
 
 	"github.com/odziv/odziv/internal/script"
 )
@@ -88,7 +91,49 @@ func (p *printer) wrap(first, other, text string) {
 	p.line("%s", line)
 }
 
-// date is a day and time as tables show it.
-func date(ms int64, loc *time.Location) string {
-	return time.UnixMilli(ms).In(loc).Format("2006-01-02 15:04")
+// TellMissing writes the table of missing replies, oldest first.
+func TellMissing(w io.Writer, r *Result, lang string) {
+	p := &printer{w: w, lang: lang}
+	loc := r.loc
+	p.line("%s\n", p.text(say("missing", momentText(r.Now, loc), len(r.Missing))))
+	rows := [][]string{{"", p.word("what"), p.word("owed-by"), p.word("owed-to"), p.word("since"), p.word("days"), p.word("level")}}
+	list := slices.Clone(r.Missing)
+	slices.SortStableFunc(list, func(a, b MissingReply) int { return cmp.Compare(a.Due, b.Due) })
+	for _, m := range list {
+		level := strconv.Itoa(m.Level)
+		if m.Level < 0 {
+			level = "-"
+		}
+		rows = append(rows, []string{m.Scenario, p.text(m.Name), m.By, m.To, Local(m.Due, loc), strconv.Itoa(m.LateDays), level})
+	}
+	p.table(rows)
+	p.line("")
+	p.wrap("  ", "  ", p.word("levels"))
+	p.wrap("  ", "  ", p.text(say("ledger", r.Institutions, r.Desks, r.Directory, r.Evidence)))
+}
+
+func (p *printer) word(key string) string { return p.text(phrases[key]) }
+
+// table aligns rows, the first being the head.
+func (p *printer) table(rows [][]string) {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for n, row := range rows {
+		var b strings.Builder
+		for i, cell := range row {
+			b.WriteString("  " + cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)))
+		}
+		p.line("%s", strings.TrimRight(b.String(), " "))
+		if n == 0 {
+			total := 0
+			for _, width := range widths {
+				total += width + 2
+			}
+			p.line("  %s", strings.Repeat("─", total-2))
+		}
+	}
 }

@@ -143,7 +143,7 @@ type MissingReply struct {
 
 // result gathers what is missing at the end and counts what there is.
 func (p *player) result(ctx context.Context) (*Result, error) {
-	r := &Result{Now: p.w.Clock.Now(), Institutions: len(p.w.Members), Missing: []MissingReply{}}
+	r := &Result{Now: p.w.Clock.Now(), Institutions: len(p.w.Members), Missing: []MissingReply{}, loc: p.casts[0].f.Location()}
 	for _, m := range p.w.Members {
 		r.Desks += len(m.Desks)
 	}

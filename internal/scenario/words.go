@@ -42,6 +42,15 @@ var phrases = map[string]Text{
 	"rep":       {"representative", "пуномоћник"},
 	"end-of":    {"the end of %s", "краја дана %s"},
 	"held":      {"%d expectations hold", "Очекивања испуњено: %d"},
+	"missing":   {"Missing replies on %s: %d", "Изостали одговори на дан %s: %d"},
+	"what":      {"what", "шта"},
+	"owed-by":   {"owed by", "дугује"},
+	"owed-to":   {"to", "коме"},
+	"since":     {"late since", "касни од"},
+	"days":      {"days", "дана"},
+	"level":     {"level", "степен"},
+	"levels":    {"Level: the highest step of escalation on record; - for none. Days are local days begun since the last day in time.", "Степен: највиши забележени степен обраћања; - ако га нема. Дани су започети дани после последњег дана рока."},
+	"ledger":    {"%d institutions with %d desks; the ledger holds %d entries of the directory and %d of evidence.", "Институција: %d, јединица: %d; у књизи је %d уноса именика и %d уноса доказа."},
 }
 
 var weekdays = [...]Text{{"Sun", "нед."}, {"Mon", "пон."}, {"Tue", "уто."}, {"Wed", "сре."}, {"Thu", "чет."}, {"Fri", "пет."}, {"Sat", "суб."}}

@@ -15,6 +15,7 @@ import (
 // with the program odziv.
 type Homes struct {
 	Server    string            `json:"server"`    // folder for odzivd --dir
+	Folder    string            `json:"folder"`    // of the officers' homes
 	Officers  map[string]string `json:"officers"`  // "swc-nis.legal" to a folder for odziv --home
 	Phonebook string            `json:"phonebook"` // file: desk name to identifier
 	Keys      string            `json:"keys"`      // folder of the authorities' keystores
@@ -41,7 +42,7 @@ const (
 // a demonstration is safe, the pin of the exchange, and the phonebook.
 func (w *World) WriteHomes(url string) (*Homes, error) {
 	names := w.phonebook()
-	h := &Homes{Server: w.Home.Dir, Officers: map[string]string{}, Phonebook: filepath.Join(w.Dir, "phonebook.json"),
+	h := &Homes{Server: w.Home.Dir, Folder: filepath.Join(w.Dir, "officers"), Officers: map[string]string{}, Phonebook: filepath.Join(w.Dir, "phonebook.json"),
 		Keys: filepath.Join(w.Dir, "authorities")}
 	if err := writeJSON(h.Phonebook, names); err != nil {
 		return nil, err

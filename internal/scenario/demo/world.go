@@ -83,6 +83,9 @@ func Open(ctx context.Context, opts Options) (*World, error) {
 		return nil, err
 	}
 	if err := w.build(ctx, opts); err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err() // every other failure follows from it
+		}
 		return nil, errors.Join(err, w.Close())
 	}
 	return w, nil
@@ -128,15 +131,28 @@ func (w *World) folder(dir string) (err error) {
 // returns what made the server stop by itself, if anything did.
 func (w *World) Close() error {
 	w.stop()
-	err := <-w.ended
+	err := w.wait()
 	w.ended <- err // Close may be called again
-	if t, ok := w.transport.(*http.Transport); ok {
-		t.CloseIdleConnections()
-	}
 	if w.temporary {
 		err = errors.Join(err, os.RemoveAll(w.Dir))
 	}
 	return err
+}
+
+// wait returns when the server has ended. It lets go of unused connections, for
+// which the server would wait.
+func (w *World) wait() error {
+	t, shared := w.transport.(*http.Transport)
+	for {
+		if shared {
+			t.CloseIdleConnections()
+		}
+		select {
+		case err := <-w.ended:
+			return err
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // Bookkeep lets the server write what has become due onto the record: no
