@@ -29,7 +29,9 @@ func (x *Exchange) SubmitConsent(ctx context.Context, c Caller, id string, ver i
 		return evidence.Item{}, refuse(Malformed, "malformed", "the path and the statement name different versions")
 	}
 	doc := StatementRow{ID: consentKey(id, ver), Digest: digestHex(body)}
-	rec := &refusalRecord{desk: st.By.Desk, ids: []string{doc.ID}}
+	// A refused version leaves its place free: else a stranger could take it
+	// from whoever may withdraw. A fresh id is spent instead.
+	rec := &refusalRecord{desk: st.By.Desk, obj: st.ID, ids: []string{statement.NewID(statement.Other)}}
 	return submitOne(ctx, x, c, rec, doc, func(s *section) (evidence.Item, error) { return s.recordConsent(d, st) })
 }
 

@@ -246,7 +246,15 @@ func (s *section) noticeDraft(n *messaging.Notice, a *admitted) (*draft, error) 
 // refusalRecord is what the ledger says of a rule refusal.
 type refusalRecord struct {
 	desk string
-	ids  []string
+	obj  string   // what the leaf is about; empty: the first id
+	ids  []string // spent by the refusal
+}
+
+func (r *refusalRecord) about() string {
+	if r.obj != "" {
+		return r.obj
+	}
+	return r.ids[0]
 }
 
 // maxRefusals is how many refusals of one officer in an hour get a leaf each.
@@ -281,7 +289,7 @@ func (s *section) refusalLeaf(key, officer string, rec *refusalRecord, r *Refusa
 		by = s.dir.InstOfDesk(rec.desk) + "/" + rec.desk
 		to = append(to, rec.desk)
 	}
-	d, err := s.newDraft(evidence.MessageRefused, by, rec.ids[0]).
+	d, err := s.newDraft(evidence.MessageRefused, by, rec.about()).
 		data(evidence.RefusedData{Code: r.Code, Count: 1, IDs: rec.ids, Key: key})
 	if err != nil {
 		return err
