@@ -69,7 +69,29 @@ func (x *Exchange) readPending(c Caller, digest string, body []byte) (*statement
 			return nil, refuse(Forbidden, "signer", "a signature is by an unknown key or does not verify")
 		}
 	}
-	return d, nil
+	return d, x.wanted(d)
+}
+
+// wanted refuses a signature that no rule asks for: it would spoil the
+// statement for those whose signatures are.
+func (x *Exchange) wanted(d *statement.DSSE) error {
+	surplus := refuse(Forbidden, "signer", "nobody asked for this signature")
+	if d.PayloadType != statement.TypeDirectory {
+		if len(d.Signatures) > 2 {
+			return surplus
+		}
+		return nil
+	}
+	_, _, eligible, err := x.Directory().RequiredSigners(d.Payload)
+	if err != nil {
+		return directoryRefusal(err)
+	}
+	for _, id := range signersOf(d) {
+		if !slices.Contains(eligible, id) {
+			return surplus
+		}
+	}
+	return nil
 }
 
 // pendingKey finds a signer's key: in the directory, or, for the keys a
@@ -105,6 +127,9 @@ func (x *Exchange) holdPending(ctx context.Context, c Caller, digest string, d *
 		if !ok || s.now >= row.At+pendingTerm {
 			row = PendingRow{Digest: digest, At: s.now}
 		} else if d, err = mergeSignatures(row.DSSE, d); err != nil {
+			return nil, err
+		}
+		if err := x.wanted(d); err != nil {
 			return nil, err
 		}
 		if row.DSSE, err = d.Encode(); err != nil {
