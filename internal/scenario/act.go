@@ -328,12 +328,9 @@ func (c *cast) exclude(ctx context.Context, e *Exclude) error {
 	if err != nil {
 		return err
 	}
-	term, err := consent.Until(c.f.pack, "adult", consent.Self, o.Now())
-	if err != nil {
-		return err
-	}
+	review := o.Now() + int64(c.f.pack.Consent.Review.Amount)*24*3600*1000 // in days, as every pack counts it
 	item, err := o.Exclude(ctx, desk.ID, c.f.pack.Family, consent.ConflictSet{Head: statement.Head{Case: c.caseID(e.Case)},
-		Ground: e.Ground, Level: e.Level, Rel: e.Relation, ReviewBy: term, Subj: c.parties(e.About), Who: c.party(e.Who)})
+		Ground: e.Ground, Level: e.Level, Rel: e.Relation, ReviewBy: review, Subj: c.parties(e.About), Who: c.party(e.Who)})
 	if err != nil {
 		return err
 	}

@@ -112,8 +112,12 @@ func (c *checker) bounds() {
 				c.report(path, "%d of them, at most %d", v.Len(), most)
 			}
 		case reflect.Int, reflect.Int64:
-			if v.Int() < 0 || v.Int() > maxAttach {
-				c.report(path, "is not between 0 and %d", maxAttach)
+			least := int64(0)
+			if strings.HasSuffix(path, ".level") {
+				least = -1 // of a duty that is not escalated
+			}
+			if v.Int() < least || v.Int() > maxAttach {
+				c.report(path, "is not between %d and %d", least, maxAttach)
 			}
 		}
 	})

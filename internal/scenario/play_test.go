@@ -229,3 +229,15 @@ func TestOutcomeOfAStep(t *testing.T) {
 		})
 	}
 }
+
+// What the shipped scenarios do not need of the format works too.
+func TestRestOfTheFormat(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("testdata/more.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := play(t, Options{Bookkeeper: true}, parse(t, "more.toml", string(data))); err != nil {
+		t.Fatal(err)
+	}
+}
