@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -225,5 +226,28 @@ func TestFuzzSeeds(t *testing.T) {
 	seeds, err := os.ReadDir("testdata/fuzz/FuzzParse")
 	if err != nil || len(seeds) < 3 {
 		t.Errorf("%d seeds, %v", len(seeds), err)
+	}
+}
+
+// docs/scenarios.md names every member, and its example is one.
+func TestDocumentation(t *testing.T) {
+	data, err := os.ReadFile("../../docs/scenarios.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(data)
+	for path := range members {
+		name := path[strings.LastIndexByte(path, '.')+1:]
+		if name != "*" && !regexp.MustCompile("[`. {]"+regexp.QuoteMeta(name)+"[`, }.\\]]").MatchString(page) {
+			t.Errorf("docs/scenarios.md does not speak of %s", path)
+		}
+	}
+	_, rest, _ := strings.Cut(page, "```toml\n")
+	example, _, ok := strings.Cut(rest, "```")
+	if !ok {
+		t.Fatal("docs/scenarios.md has no example")
+	}
+	if _, _, err := play(t, Options{Bookkeeper: true}, parse(t, "scenarios.md", example)); err != nil {
+		t.Error(err)
 	}
 }
