@@ -1,11 +1,10 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -13,6 +12,7 @@ import (
 
 	"github.com/odziv/odziv/consent"
 	"github.com/odziv/odziv/internal/cli"
+	"github.com/odziv/odziv/internal/statement"
 )
 
 func consentCommand() *cobra.Command {
@@ -43,7 +43,9 @@ type consentLine struct {
 
 func consentList() *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "list the records this desk may see", Args: cobra.NoArgs, Example: "  odziv consent list",
+		Use: "list", Short: "list the records this desk may see", Args: cobra.NoArgs,
+		Long:    "list shows each record with its present version and what this moment makes of it: in force, withdrawn, expired.",
+		Example: "  odziv consent list",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, desk, err := acting(cmd)
 			if err != nil {
@@ -79,6 +81,7 @@ func (s *session) calledAll(ids []string) string {
 func consentShow() *cobra.Command {
 	return &cobra.Command{
 		Use: "show CONSENT", Short: "show every version of a record", Args: cobra.ExactArgs(1),
+		Long:    "show prints who may receive what, for which purposes and until when, version by version, and who recorded each.",
 		Example: "  odziv consent show k_z4vmatgqcwohptmwdrs3s7ijc4",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, _, r, err := findRecord(cmd, args[0])
@@ -124,11 +127,14 @@ Where the recorder is also a recipient, a second person from another unit signs
 before it counts: odziv pending.`,
 		Example: "  odziv consent record --act given --file consent.json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, desk, err := acting(cmd)
+			if !slices.Contains(consent.Acts(), consent.Act(act)) {
+				return cli.UsageError("--act: %.40q is no act of consent", act)
+			}
+			st, err := readConsent(file)
 			if err != nil {
 				return err
 			}
-			st, err := readConsent(file)
+			s, desk, err := acting(cmd)
 			if err != nil {
 				return err
 			}
@@ -142,24 +148,18 @@ before it counts: odziv pending.`,
 	return cmd
 }
 
-func readConsent(file string) (consent.Statement, error) {
-	var st consent.Statement
-	data, err := os.ReadFile(file)
-	if err != nil {
+// maxConsentFile bounds a consent written down in a file, in bytes.
+const maxConsentFile = 64 << 10
+
+func readConsent(file string) (st consent.Statement, err error) {
+	err = cli.ReadJSON(file, maxConsentFile, &st)
+	if errors.Is(err, fs.ErrNotExist) {
 		return st, err
 	}
-	dec := json.NewDecoder(strings.NewReader(string(data)))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&st); err != nil {
-		return st, cli.Hint(fmt.Errorf("%s: %w", file, err), "see consent/FORMAT.md for the members")
-	}
-	return st, nil
+	return st, cli.Hint(err, "see consent/FORMAT.md for the members")
 }
 
 func (s *session) recordConsent(desk string, act consent.Act, st consent.Statement) error {
-	if !slices.Contains(consent.Acts(), act) {
-		return cli.UsageError("%q is no act of consent", act)
-	}
 	what, err := s.RecordConsent(s.cmd.Context(), desk, s.family, act, st)
 	if err != nil {
 		return err
@@ -202,7 +202,10 @@ longer released, and each must confirm.`,
 func (s *session) parties(names []string) ([]string, error) {
 	var ids []string
 	for _, n := range names {
-		if strings.HasPrefix(n, "i_") {
+		if id, ok := s.names[n]; ok {
+			n = id
+		}
+		if statement.IsID(n, statement.Institution) {
 			ids = append(ids, n)
 			continue
 		}

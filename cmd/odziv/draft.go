@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 
 	"github.com/odziv/odziv/internal/cli"
 	"github.com/odziv/odziv/internal/office"
+	"github.com/odziv/odziv/internal/statement"
 	"github.com/odziv/odziv/messaging"
 	"github.com/odziv/odziv/messaging/envelope"
 )
@@ -39,7 +42,7 @@ func (f *draftFlags) add(cmd *cobra.Command) {
 	fl.StringSliceVar(&f.consents, "consent", nil, "consents relied on, as k_…/VERSION")
 	fl.StringSliceVar(&f.cats, "cat", nil, "data categories the message holds")
 	fl.StringSliceVar(&f.facts, "fact", nil, "visible facts, as code=value")
-	fl.StringArrayVar(&f.fields, "field", nil, "sealed fields of the kind, as code=value")
+	fl.StringArrayVar(&f.fields, "field", nil, "sealed fields of the kind, as code=value, or code=@FILE for a text in a file")
 	fl.StringVar(&f.subject, "subject", "", "sealed subject line")
 	fl.StringVar(&f.text, "text", "", "file with the sealed text, - for standard input")
 	fl.StringArrayVar(&f.attach, "attach", nil, "files to attach")
@@ -65,7 +68,7 @@ func (s *session) draft(f *draftFlags, desk string) (office.Draft, error) {
 	if d.Facts, err = pairs("--fact", f.facts); err != nil {
 		return d, err
 	}
-	if d.Text.Fields, err = pairs("--field", f.fields); err != nil {
+	if d.Text.Fields, err = fieldsOf(f.fields); err != nil {
 		return d, err
 	}
 	if d.Text.Body, err = readText(s.cmd, f.text); err != nil {
@@ -80,14 +83,19 @@ func (s *session) draft(f *draftFlags, desk string) (office.Draft, error) {
 	if d.Occurred, err = s.moment(f.occurred); err != nil {
 		return d, err
 	}
-	if f.hold != "" {
-		until, err := s.moment(f.holdUntil)
-		if err != nil {
-			return d, err
-		}
-		d.Hold = &messaging.Hold{Reason: f.hold, Until: until}
+	d.Hold, err = s.hold(f)
+	return d, err
+}
+
+func (s *session) hold(f *draftFlags) (*messaging.Hold, error) {
+	if (f.hold == "") != (f.holdUntil == "") {
+		return nil, cli.UsageError("--hold and --hold-until belong together")
 	}
-	return d, nil
+	if f.hold == "" {
+		return nil, nil
+	}
+	until, err := s.moment(f.holdUntil)
+	return &messaging.Hold{Reason: f.hold, Until: until}, err
 }
 
 func pairs(flag string, list []string) (map[string]string, error) {
@@ -97,9 +105,33 @@ func pairs(flag string, list []string) (map[string]string, error) {
 		if !ok {
 			return nil, cli.UsageError("%s %q: write code=value", flag, p)
 		}
+		if _, twice := m[code]; twice {
+			return nil, cli.UsageError("%s: %s stands there twice", flag, code)
+		}
 		m[code] = value
 	}
 	return m, nil
+}
+
+// fieldsOf reads the sealed fields. What is long, or must not stand in the list
+// of a shell's commands, comes from a file.
+func fieldsOf(list []string) (map[string]string, error) {
+	fields, err := pairs("--field", list)
+	if err != nil {
+		return nil, err
+	}
+	for code, value := range fields {
+		file, is := strings.CutPrefix(value, "@")
+		if !is {
+			continue
+		}
+		data, err := cli.ReadFile(file, maxText)
+		if err != nil {
+			return nil, err
+		}
+		fields[code] = strings.TrimRight(string(data), "\n")
+	}
+	return fields, nil
 }
 
 // maxText bounds the sealed text, in bytes.
@@ -129,8 +161,8 @@ func consentRefs(list []string) ([]messaging.ConsentRef, error) {
 	var refs []messaging.ConsentRef
 	for _, c := range list {
 		id, ver, ok := strings.Cut(c, "/")
-		n := 0
-		if _, err := fmt.Sscanf(ver, "%d", &n); !ok || err != nil || n < 1 {
+		n, err := strconv.Atoi(ver)
+		if !ok || err != nil || n < 1 || !statement.IsID(id, statement.Consent) {
 			return nil, cli.UsageError("--consent %q: write k_…/VERSION", c)
 		}
 		refs = append(refs, messaging.ConsentRef{ID: id, Ver: n})
@@ -206,7 +238,7 @@ func openFiles(names []string) ([]envelope.File, func(), error) {
 		info, err := f.Stat()
 		if err != nil || !info.Mode().IsRegular() {
 			closeAll()
-			return nil, nil, errors.Join(err, fmt.Errorf("%s is not a file that can be attached", name))
+			return nil, nil, cmp.Or(err, fmt.Errorf("%s is not a file that can be attached", name))
 		}
 		files = append(files, envelope.File{Name: filepath.Base(name), Type: mediaType(name), Size: info.Size(), Content: f})
 	}

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -95,7 +99,7 @@ into the folder that --save names.`,
 				return err
 			}
 			s.save()
-			a := readAnswer{Letter: opened.Letter, Text: opened.Text, Files: opened.Att, Mismatch: opened.Mismatch, Saved: []string{}}
+			a := readAnswer{Letter: opened.Letter, Text: opened.Text, Files: opened.Att, Mismatch: append([]string{}, opened.Mismatch...), Saved: []string{}}
 			if saveTo != "" {
 				if a.Saved, err = s.saveFiles(cmd, desk, opened, saveTo); err != nil {
 					return err
@@ -114,42 +118,77 @@ func (s *session) saveFiles(cmd *cobra.Command, desk string, opened *office.Open
 		return nil, err
 	}
 	saved := []string{}
-	for n, att := range opened.Att {
-		name := filepath.Join(dir, filepath.Base(att.Name))
-		if _, err := os.Stat(name); err == nil {
-			return saved, cli.Hint(fmt.Errorf("%s exists already", name), "name another folder")
-		}
-		f, err := os.CreateTemp(dir, ".part-*")
+	for n := range opened.Att {
+		name, err := s.saveFile(cmd, desk, opened, n, dir)
 		if err != nil {
-			return saved, err
-		}
-		err = s.Save(cmd.Context(), desk, opened, n, f)
-		if closeErr := f.Close(); err == nil {
-			err = closeErr
-		}
-		if err != nil {
-			os.Remove(f.Name())
-			return saved, err
-		}
-		if err := os.Rename(f.Name(), name); err != nil {
-			return saved, err
+			return saved, fmt.Errorf("attachment %d: %w", n+1, err)
 		}
 		saved = append(saved, name)
 	}
 	return saved, nil
 }
 
+func (s *session) saveFile(cmd *cobra.Command, desk string, opened *office.Opened, n int, dir string) (name string, err error) {
+	f, err := os.CreateTemp(dir, ".part-*")
+	if err != nil {
+		return "", err
+	}
+	defer os.Remove(f.Name())
+	if err = s.Save(cmd.Context(), desk, opened, n, f); err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return "", err
+	}
+	return linkNew(f.Name(), filepath.Join(dir, filepath.Base(opened.Att[n].Name)))
+}
+
+// linkNew gives a file its name, or, where there is one of that name, the name
+// with a number: nothing is ever replaced.
+func linkNew(temporary, name string) (string, error) {
+	ext := filepath.Ext(name)
+	for i := 1; i < 1000; i++ {
+		try := name
+		if i > 1 {
+			try = fmt.Sprintf("%s (%d)%s", strings.TrimSuffix(name, ext), i, ext)
+		}
+		f, err := os.OpenFile(try, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		if err := errors.Join(f.Close(), os.Rename(temporary, try)); err != nil {
+			return "", errors.Join(err, os.Remove(try))
+		}
+		return try, nil
+	}
+	return "", cli.Hint(fmt.Errorf("%s exists in a thousand versions", name), "name another folder")
+}
+
+// visible makes a sender's text harmless to a terminal: what would move the
+// cursor, colour or reverse the line stands as a box.
+func visible(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
+			return '\uFFFD'
+		}
+		return r
+	}, text)
+}
+
 func (s *session) printOpened(w io.Writer, a *readAnswer) {
 	fmt.Fprintf(w, "%s from %s, %s\n", a.Letter.Kind, s.called(a.Letter.From), s.when(a.Letter.At))
 	fmt.Fprintf(w, "basis %s   case %s\n\n", a.Letter.Basis, a.Letter.Case)
 	if a.Text.Subject != "" {
-		fmt.Fprintf(w, "%s\n\n", a.Text.Subject)
+		fmt.Fprintf(w, "%s\n\n", visible(a.Text.Subject))
 	}
 	for _, code := range slices.Sorted(maps.Keys(a.Text.Fields)) {
-		fmt.Fprintf(w, "%s: %s\n", code, a.Text.Fields[code])
+		fmt.Fprintf(w, "%s: %s\n", code, visible(a.Text.Fields[code]))
 	}
 	if a.Text.Body != "" {
-		fmt.Fprintf(w, "\n%s\n", a.Text.Body)
+		fmt.Fprintf(w, "\n%s\n", visible(a.Text.Body))
 	}
 	for i, f := range a.Files {
 		fmt.Fprintf(w, "\nattachment %d: %s, %d bytes\n", i+1, f.Name, f.Size)

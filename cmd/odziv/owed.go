@@ -8,6 +8,7 @@ import (
 
 	"github.com/odziv/odziv/internal/api/wire"
 	"github.com/odziv/odziv/internal/cli"
+	"github.com/odziv/odziv/internal/evidence"
 	"github.com/odziv/odziv/internal/statement"
 	"github.com/odziv/odziv/messaging/obligation"
 )
@@ -28,6 +29,11 @@ present state of one obligation on record, so that silence can be proven.`,
   odziv owed --explain o_iyesbzvz7j4goqjtp6o74voom4
   odziv owed --silence o_iyesbzvz7j4goqjtp6o74voom4`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			for _, id := range []string{explainID, silence} {
+				if id != "" && !statement.IsID(id, statement.Obligation) {
+					return cli.UsageError("%.40q is no obligation: it begins with o_", id)
+				}
+			}
 			s, desk, err := acting(cmd)
 			if err != nil {
 				return err
@@ -121,24 +127,37 @@ type silenceAnswer struct {
 }
 
 func (s *session) proveSilence(id string) error {
-	if !statement.IsID(id, statement.Obligation) {
-		return cli.UsageError("%q is no obligation: it begins with o_", id)
-	}
 	item, err := s.Silence(s.cmd.Context(), id)
 	if err != nil {
 		return err
 	}
 	proof, err := s.Confirm(s.cmd.Context(), item)
 	if err != nil {
+		return fmt.Errorf("entry %d: %w", item.Idx, err)
+	}
+	a := silenceAnswer{Idx: item.Idx, State: stateIn(item)}
+	if a.Proof, err = s.keepProof(fmt.Sprintf("%s.%d", id, item.Idx), item, proof); err != nil {
 		return err
 	}
-	name, err := s.keepProof(id, item, proof)
-	if err != nil {
-		return err
-	}
-	a := silenceAnswer{Idx: item.Idx, Proof: name}
 	return cli.Out(s.cmd, a, func(w io.Writer) {
-		fmt.Fprintf(w, "on record as entry %d; proof kept in %s\n", a.Idx, a.Proof)
+		fmt.Fprintf(w, "%s, on record as entry %d; proof kept in %s\n", a.State, a.Idx, a.Proof)
 		fmt.Fprintln(w, "From now on one proof of an answer with a smaller index convicts whoever runs the exchange. It proves nothing stronger.")
 	})
+}
+
+// stateIn is the state that an item of silence puts on record.
+func stateIn(item evidence.Item) string {
+	opening, err := item.Opening()
+	if err != nil {
+		return ""
+	}
+	_, priv, err := opening.Decode()
+	if err != nil {
+		return ""
+	}
+	var d evidence.DutyData
+	if statement.Unmarshal(priv.Data, &d) != nil {
+		return ""
+	}
+	return d.State
 }

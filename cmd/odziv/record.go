@@ -35,8 +35,9 @@ func attestCommand() *cobra.Command {
 		Long: `attest records what happened outside the exchange, such as a letter by post with
 its proof of service. It triggers and fulfils obligations as a message would, and
 is marked as attested wherever it counts. It is evidence, not service of process.`,
-		Example: `  odziv attest --channel post --what sent --outcome served --kind dismissal --case c_… --subj p_… --to p_… \
-      --occurred 2026-02-12 --proof return-receipt.pdf --act fulfil=o_…:known`,
+		Example: `  odziv attest --channel post --what sent --outcome served --kind dismissal --case c_jt2ak6raipdtlc55gznuantxou \
+      --subj p_6swlsnx6xkwcllp2oux653v3zq --to p_6swlsnx6xkwcllp2oux653v3zq --occurred 2026-02-12 \
+      --proof return-receipt.pdf --act fulfil=o_iyesbzvz7j4goqjtp6o74voom4:known`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, desk, err := acting(cmd)
 			if err != nil {
@@ -85,10 +86,13 @@ func digestOfFile(name string) (string, error) {
 
 func caseCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "case", Short: "case handles of this institution",
-		Long: "Each pair of institutions knows a matter by its own handle. Only this institution learns that several are one."}
+		Long:    "Each pair of institutions knows a matter by its own handle. Only this institution learns that several are one.",
+		Example: "  odziv case link c_jt2ak6raipdtlc55gznuantxou c_fns2nlaj7l3w4qu32abs6lfloy"}
 	cmd.AddCommand(&cobra.Command{
 		Use: "link CASE CASE…", Short: "say that several handles are one matter", Args: cobra.MinimumNArgs(2),
-		Example: "  odziv case link c_… c_…",
+		Long: `link makes the rules, and consents, of the case hold over all the handles named. Who
+else is in one of them does not learn of the others.`,
+		Example: "  odziv case link c_jt2ak6raipdtlc55gznuantxou c_fns2nlaj7l3w4qu32abs6lfloy",
 		RunE: func(cmd *cobra.Command, cases []string) error {
 			s, desk, err := acting(cmd)
 			if err != nil {
@@ -102,7 +106,9 @@ func caseCommand() *cobra.Command {
 
 func repCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "rep", Short: "representatives and what they may see",
-		Long: "A representative reads the openings of a case within a scope, never the bodies, while a grant is in force."}
+		Long: "A representative reads the openings of a case within a scope, never the bodies, while a grant is in force.",
+		Example: `  odziv rep grant --to bar-sponsor.rep --case c_jt2ak6raipdtlc55gznuantxou --subj p_6swlsnx6xkwcllp2oux653v3zq --until 2027-01-01
+  odziv rep end x_5c3hcovmnd2g4lnyjodtdrkpka --reason authority-revoked`}
 	cmd.AddCommand(grantCommand(), endGrantCommand())
 	return cmd
 }
@@ -112,8 +118,9 @@ func grantCommand() *cobra.Command {
 	var to, from, until string
 	cmd := &cobra.Command{
 		Use: "grant", Short: "let a representative's desk read a case", Args: cobra.NoArgs,
-		Long:    "grant waits for the second signature, of an officer of the representative's sponsor: odziv pending.",
-		Example: "  odziv rep grant --to bar-sponsor.rep --case c_… --subj p_… --auth power-of-attorney --until 2027-01-01",
+		Long: "grant waits for the second signature, of an officer of the representative's sponsor: odziv pending.",
+		Example: `  odziv rep grant --to bar-sponsor.rep --case c_jt2ak6raipdtlc55gznuantxou --subj p_6swlsnx6xkwcllp2oux653v3zq \
+      --auth power-of-attorney --until 2027-01-01`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, desk, err := acting(cmd)
 			if err != nil {
@@ -146,16 +153,18 @@ func grantCommand() *cobra.Command {
 	f.StringSliceVar(&g.Scope, "scope", []string{evidence.ScopeConsent, evidence.ScopeDisclosures, evidence.ScopeDuties}, "consent, disclosures, duties")
 	f.StringVar(&from, "from", "", "from when (default: now)")
 	f.StringVar(&until, "until", "", "until when, exclusive")
-	cmd.MarkFlagRequired("to")
-	cmd.MarkFlagRequired("case")
-	cmd.MarkFlagRequired("until")
+	for _, name := range []string{"to", "case", "subj", "until"} {
+		cmd.MarkFlagRequired(name)
+	}
 	return cmd
 }
 
 func endGrantCommand() *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
-		Use: "end GRANT", Short: "end a grant before its time", Args: cobra.ExactArgs(1), Example: "  odziv rep end x_… --reason authority-revoked",
+		Use: "end GRANT", Short: "end a grant before its time", Args: cobra.ExactArgs(1),
+		Long:    "end takes effect when it is recorded: the representative's desk reads nothing more. Files already issued still verify.",
+		Example: "  odziv rep end x_5c3hcovmnd2g4lnyjodtdrkpka --reason authority-revoked",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, desk, err := acting(cmd)
 			if err != nil {

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -29,26 +29,40 @@ type sentAnswer struct {
 
 func sendCommand() *cobra.Command {
 	var f draftFlags
-	var set string
+	var set, resume, discard string
 	cmd := &cobra.Command{
 		Use: "send", Short: "seal a message and send it", Args: cobra.NoArgs,
 		Long: `send seals a message for the desks named, submits it, and keeps the proof in the
 home folder. Each message has one legal basis; an act that needs several is a
-set: a JSON file of messages (the members of each are the flags of this command),
-accepted together or not at all.
+set: a JSON list of messages, accepted together or not at all, in which each
+member is called as the flag of this command. "name" names a message, so that an
+act of a later one can say RULE@NAME.
 
 What the rules forbid is refused here, before anything is sealed; the exchange
-decides once more when it arrives.`,
+decides once more when it arrives.
+
+What was sealed and is not known to have arrived is kept. --resume goes on with
+it and never sends it twice; odziv status lists what there is.`,
 		Example: `  odziv send --kind complaint --to ppo-nis.registry --basis legal-obligation --purpose procedure \
-      --subj p_6swlsnx6xkwcllp2oux653v3zq --cat identity --cat statements \
-      --fact complainant=institution --field indicators=present --text complaint.txt --attach record.pdf
-  odziv send --set dismissal.json`,
+      --subj p_6swlsnx6xkwcllp2oux653v3zq --cat identity --cat statements --fact complainant=institution \
+      --field facts-of-case=@facts.txt --field indicators=present --field age=adult --field role=authority --attach record.pdf
+  odziv send --set dismissal.json
+  odziv send --resume m_oofw6vd6cx6m2svg5rffxs55au`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if discard != "" {
+				return discardParcel(cmd, discard)
+			}
+			if f.kind == "" && set == "" && resume == "" {
+				return cli.UsageError("say what to send: --kind and its like, --set or --resume")
+			}
 			s, desk, err := acting(cmd)
 			if err != nil {
 				return err
 			}
-			if set != "" {
+			switch {
+			case resume != "":
+				return s.resume(resume)
+			case set != "":
 				return s.sendSet(desk, set)
 			}
 			return s.sendOne(desk, &f, nil)
@@ -56,7 +70,40 @@ decides once more when it arrives.`,
 	}
 	f.add(cmd)
 	cmd.Flags().StringVar(&set, "set", "", "JSON file with the messages of one act")
+	cmd.Flags().StringVar(&resume, "resume", "", "go on with a message or set that was interrupted")
+	cmd.Flags().StringVar(&discard, "discard", "", "forget a message or set that was interrupted")
+	for _, alone := range []string{"resume", "discard", "kind"} {
+		cmd.MarkFlagsMutuallyExclusive("set", alone)
+	}
+	cmd.MarkFlagsMutuallyExclusive("kind", "resume", "discard")
 	return cmd
+}
+
+// resume goes on with what was interrupted. A set answers with a list.
+func (s *session) resume(id string) error {
+	all, err := s.Resume(s.cmd.Context(), id)
+	if err != nil {
+		return err
+	}
+	return s.outSent(all, statement.IsID(id, statement.Set))
+}
+
+// discardParcel needs neither keys nor an exchange.
+func discardParcel(cmd *cobra.Command, id string) error {
+	home, err := homeOf(cmd)
+	if err != nil {
+		return err
+	}
+	notebook, err := office.OpenNotebook(home)
+	if err != nil {
+		return err
+	}
+	if err := notebook.Discard(id); err != nil {
+		return cli.Hint(err, "odziv status lists what waits to be sent")
+	}
+	return cli.Out(cmd, map[string]string{"discarded": id}, func(w io.Writer) {
+		fmt.Fprintf(w, "forgotten: %s. If it had arrived in full it is on record: see odziv inbox --sent\n", id)
+	})
 }
 
 // sendOne seals and sends one message; more changes the draft before.
@@ -80,11 +127,29 @@ func (s *session) sendOne(desk string, f *draftFlags, more func(*office.Draft) e
 	if err != nil {
 		return err
 	}
-	a, err := s.confirmed(sent)
-	if err != nil {
-		return err
+	return s.outSent([]office.Sent{sent}, false)
+}
+
+// outSent waits for the proof of each message and prints what became of it. It
+// is on record whatever happens here, so only a lie of the exchange is an error.
+func (s *session) outSent(all []office.Sent, set bool) error {
+	answers := make([]sentAnswer, 0, len(all))
+	for _, sent := range all {
+		a, err := s.confirmed(sent)
+		if err != nil {
+			return fmt.Errorf("%s was accepted, but: %w", sent.Msg, err)
+		}
+		answers = append(answers, a)
 	}
-	return cli.Out(s.cmd, a, func(w io.Writer) { s.printSent(w, a) })
+	var v any = answers
+	if !set {
+		v = answers[0]
+	}
+	return cli.Out(s.cmd, v, func(w io.Writer) {
+		for _, a := range answers {
+			s.printSent(w, a)
+		}
+	})
 }
 
 // confirmed waits for the checkpoint and keeps the proof beside the keystore.
@@ -97,13 +162,23 @@ func (s *session) confirmed(sent office.Sent) (sentAnswer, error) {
 		a.Moves = []evidence.Move{}
 	}
 	proof, err := s.Confirm(s.cmd.Context(), sent.Item)
+	if security := (*office.SecurityError)(nil); errors.As(err, &security) {
+		return a, err
+	}
 	if err != nil {
-		fmt.Fprintln(s.cmd.ErrOrStderr(), "odziv: NOT CONFIRMED:", err)
+		s.note("NOT CONFIRMED: %s is on record as entry %d, but no checkpoint covers it yet (%v); later: odziv prove %d", a.Msg, a.Idx, err, a.Idx)
 		return a, nil
 	}
 	a.Confirmed = true
-	a.Proof, err = s.keepProof(sent.Msg, sent.Item, proof)
-	return a, err
+	if a.Proof, err = s.keepProof(sent.Msg, sent.Item, proof); err != nil {
+		s.note("the proof of %s could not be kept (%v); later: odziv prove %d", a.Msg, err, a.Idx)
+	}
+	return a, nil
+}
+
+// note says on standard error what does not change the outcome.
+func (s *session) note(format string, args ...any) {
+	fmt.Fprintf(s.cmd.ErrOrStderr(), "odziv: "+format+"\n", args...)
 }
 
 // keepProof writes opening and .tlog-proof of an own act into the home folder.
@@ -139,33 +214,52 @@ func (s *session) printSent(w io.Writer, a sentAnswer) {
 	}
 }
 
-// setMessage is one message of a set file.
+// setMessage is one message of a set file, each member called as its flag.
 type setMessage struct {
-	Kind, Case, Re, Urgency, Occurred, Subject, Text string
-	Basis, Purpose, Ref, Necessity                   string
-	To, Subj, Cats, Facts, Fields, Consents, Acts    []string
-	Attach                                           []string
-	Name                                             string // by which acts of later messages call it
+	Name      string   `json:"name"` // by which acts of later messages call it
+	Kind      string   `json:"kind"`
+	To        []string `json:"to"`
+	Case      string   `json:"case"`
+	Subj      []string `json:"subj"`
+	Re        string   `json:"re"`
+	Basis     string   `json:"basis"`
+	Purpose   string   `json:"purpose"`
+	Ref       string   `json:"ref"`
+	Necessity string   `json:"necessity"`
+	Consent   []string `json:"consent"`
+	Cat       []string `json:"cat"`
+	Fact      []string `json:"fact"`
+	Field     []string `json:"field"`
+	Subject   string   `json:"subject"`
+	Text      string   `json:"text"`
+	Attach    []string `json:"attach"`
+	Urgency   string   `json:"urgency"`
+	Occurred  string   `json:"occurred"`
+	Hold      string   `json:"hold"`
+	HoldUntil string   `json:"hold-until"`
+	Act       []string `json:"act"`
 }
+
+func (m *setMessage) flags() *draftFlags {
+	return &draftFlags{kind: m.Kind, cas: m.Case, re: m.Re, urgency: m.Urgency, occurred: m.Occurred, subject: m.Subject, text: m.Text,
+		basis: m.Basis, purpose: m.Purpose, ref: m.Ref, necessity: m.Necessity, to: m.To, subj: m.Subj, cats: m.Cat, facts: m.Fact,
+		fields: m.Field, consents: m.Consent, acts: m.Act, attach: m.Attach, hold: m.Hold, holdUntil: m.HoldUntil}
+}
+
+// maxSetFile bounds a set file, in bytes.
+const maxSetFile = 8 << 20
 
 // sendSet reads a set file and sends its messages together. RULE@NAME in an
 // act names a message of the file.
 func (s *session) sendSet(desk, file string) error {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
 	var list []setMessage
-	if err := json.Unmarshal(data, &list); err != nil {
-		return cli.Hint(fmt.Errorf("%s: %w", file, err), "the file is a JSON list of messages, with the flags of odziv send as members")
+	if err := cli.ReadJSON(file, maxSetFile, &list); err != nil {
+		return cli.Hint(err, "the file is a JSON list of messages whose members are called as the flags of odziv send")
 	}
 	named := map[string]string{}
 	var drafts []office.Draft
 	for i, m := range list {
-		f := draftFlags{kind: m.Kind, cas: m.Case, re: m.Re, urgency: m.Urgency, occurred: m.Occurred, subject: m.Subject, text: m.Text,
-			basis: m.Basis, purpose: m.Purpose, ref: m.Ref, necessity: m.Necessity, to: m.To, subj: m.Subj, cats: m.Cats,
-			facts: m.Facts, fields: m.Fields, consents: m.Consents, acts: m.Acts}
-		d, err := s.draft(&f, desk)
+		d, err := s.draft(m.flags(), desk)
 		if err != nil {
 			return fmt.Errorf("message %d: %w", i+1, err)
 		}
@@ -178,35 +272,18 @@ func (s *session) sendSet(desk, file string) error {
 				d.Acts[j].Of = id
 			}
 		}
-		files, done, err := openFiles(m.Attach)
-		if err != nil {
-			return err
+		var done func()
+		if d.Files, done, err = openFiles(m.Attach); err != nil {
+			return fmt.Errorf("message %d: %w", i+1, err)
 		}
 		defer done()
-		d.Files = files
 		drafts = append(drafts, d)
 	}
-	return s.submitSet(drafts)
-}
-
-func (s *session) submitSet(drafts []office.Draft) error {
 	all, err := s.SendSet(s.cmd.Context(), drafts)
 	if err != nil {
 		return err
 	}
-	answers := []sentAnswer{}
-	for _, sent := range all {
-		a, err := s.confirmed(sent)
-		if err != nil {
-			return err
-		}
-		answers = append(answers, a)
-	}
-	return cli.Out(s.cmd, answers, func(w io.Writer) {
-		for _, a := range answers {
-			s.printSent(w, a)
-		}
-	})
+	return s.outSent(all, true)
 }
 
 func replyCommand() *cobra.Command {
@@ -216,8 +293,8 @@ func replyCommand() *cobra.Command {
 		Use: "reply MESSAGE", Short: "answer a message", Args: cobra.ExactArgs(1),
 		Long: `reply seals a message to whoever sent the one named, in the same case, and
 fulfils with it every obligation of the desk that this kind of message answers.`,
-		Example: `  odziv reply m_oofw6vd6cx6m2svg5rffxs55au --kind complaint-registered --basis legal-obligation \
-      --purpose procedure --field mark=KT --value known`,
+		Example: `  odziv reply m_oofw6vd6cx6m2svg5rffxs55au --kind complaint-registered --basis cooperation \
+      --purpose procedure --field register=kt --field "number=12/2026" --value known`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, desk, err := acting(cmd)
 			if err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -45,7 +44,7 @@ func open(cmd *cobra.Command) (*session, error) {
 	}
 	notebook, err := office.OpenNotebook(s.home)
 	if err != nil {
-		return nil, cli.Hint(err, "set it up with: odziv enroll --home %s --url … --genesis …", s.home)
+		return nil, err
 	}
 	if err := s.unlock(); err != nil {
 		return nil, err
@@ -188,10 +187,14 @@ func (s *session) desk(name string) (string, error) {
 	if statement.IsID(name, statement.Desk) {
 		return name, nil
 	}
-	if id, ok := s.names[name]; ok {
-		return id, nil
+	id, ok := s.names[name]
+	switch {
+	case !ok:
+		return "", cli.Hint(fmt.Errorf("no desk is called %q here", name), "list them with: odziv directory")
+	case !statement.IsID(id, statement.Desk):
+		return "", cli.Hint(fmt.Errorf("%q is an institution, not a desk", name), "name one of its desks: odziv directory lists them")
 	}
-	return "", cli.Hint(fmt.Errorf("no desk is called %q here", name), "list them with: odziv directory")
+	return id, nil
 }
 
 func (s *session) desks(names []string) ([]string, error) {
@@ -218,23 +221,23 @@ func (s *session) called(desk string) string {
 
 func readNames(home string) (map[string]string, error) {
 	names := map[string]string{}
-	data, err := os.ReadFile(filepath.Join(home, "names.json"))
+	err := cli.ReadJSON(filepath.Join(home, "names.json"), maxNames, &names)
 	if errors.Is(err, fs.ErrNotExist) {
 		return names, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	if err := json.Unmarshal(data, &names); err != nil {
-		return nil, fmt.Errorf("names.json: %w", err)
-	}
-	return names, nil
+	return names, cli.Hint(err, "the file is a JSON object of names, each with the id of a desk or an institution")
 }
+
+// maxNames bounds names.json, in bytes.
+const maxNames = 4 << 20
 
 // askPassphrase reads the passphrase from the file named, else from the
 // terminal without echo.
 func askPassphrase(cmd *cobra.Command) (keystore.Secret, error) {
 	file, _ := cmd.Flags().GetString("passphrase-file")
+	if file == "" {
+		file = besideKeys(cmd)
+	}
 	if file != "" {
 		return passphraseFrom(file)
 	}
@@ -245,6 +248,20 @@ func askPassphrase(cmd *cobra.Command) (keystore.Secret, error) {
 	text, err := term.ReadPassword(int(os.Stdin.Fd()))
 	fmt.Fprintln(os.Stderr)
 	return keystore.NewSecret(string(text)), err
+}
+
+// besideKeys is where a demonstration keeps the passphrase, "" elsewhere.
+func besideKeys(cmd *cobra.Command) string {
+	demo, _ := cmd.Flags().GetBool("demo")
+	home, err := homeOf(cmd)
+	if !demo || err != nil {
+		return ""
+	}
+	name := filepath.Join(home, "passphrase")
+	if _, err := os.Stat(name); err != nil {
+		return ""
+	}
+	return name
 }
 
 func passphraseFrom(file string) (keystore.Secret, error) {

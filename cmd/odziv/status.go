@@ -22,7 +22,11 @@ type statusAnswer struct {
 	Roles     []string `json:"roles"`
 	Desks     []string `json:"desks"`
 	Offset    int64    `json:"clock_offset_ms"`
+	Unsent    []string `json:"unsent"` // sealed, and not known to have arrived
 }
+
+// maxOffset is from where on a wrong clock is worth a word, in ms.
+const maxOffset = 10 * 60 * 1000
 
 func statusCommand() *cobra.Command {
 	return &cobra.Command{
@@ -40,6 +44,9 @@ func statusCommand() *cobra.Command {
 			if me, err := s.Me(); err == nil {
 				a.Officer, a.Roles, a.Desks = me.U, me.Roles, dir.DesksOf(me.U)
 			}
+			if a.Unsent, err = s.Notebook.Outbox(); err != nil {
+				return err
+			}
 			return cli.Out(cmd, a, func(w io.Writer) { a.print(w, s) })
 		},
 	}
@@ -52,6 +59,12 @@ func (a *statusAnswer) print(w io.Writer, s *session) {
 	}
 	if !a.Witnessed {
 		fmt.Fprintln(w, "           unwitnessed: nobody outside confirms yet that all see the same record")
+	}
+	if a.Offset > maxOffset || a.Offset < -maxOffset {
+		fmt.Fprintf(w, "clock      this computer's is wrong by %d minutes; what you write is dated by the exchange's\n", a.Offset/60_000)
+	}
+	for _, id := range a.Unsent {
+		fmt.Fprintf(w, "unsent     %s: go on with odziv send --resume %s\n", id, id)
 	}
 	fmt.Fprintf(w, "key        %s\n", a.Key)
 	if a.Officer == "" {

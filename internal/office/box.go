@@ -90,7 +90,7 @@ func (n *Notebook) Discard(id string) error {
 	return (&box{dir: filepath.Join(n.dir, outboxDir, id)}).remove()
 }
 
-func noBox(id string) error { return fmt.Errorf("office: nothing called %.40q waits to be sent", id) }
+func noBox(id string) error { return fmt.Errorf("office: %.40q: %w", id, ErrNoParcel) }
 
 func (b *box) create(name string) (*os.File, error) {
 	return os.OpenFile(b.path(name), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
@@ -191,7 +191,7 @@ func (n *Notebook) openBox(id string, mine *age.HybridIdentity) (*parcel, error)
 	b := &box{dir: filepath.Join(n.dir, outboxDir, id), lasting: true}
 	p, err := b.read(mine)
 	if err != nil {
-		return nil, fmt.Errorf("office: %s cannot be read: %w", b.dir, err)
+		return nil, fmt.Errorf("office: %s: %w: %w", b.dir, ErrDamaged, err)
 	}
 	return p, nil
 }

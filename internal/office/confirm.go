@@ -2,12 +2,9 @@ package office
 
 import (
 	"context"
-	"fmt"
 	"time"
 
-	"github.com/odziv/odziv/internal/api/wire"
 	"github.com/odziv/odziv/internal/evidence"
-	"github.com/odziv/odziv/ledger"
 )
 
 // confirmWithin is how long a write may stay unconfirmed before it is said,
@@ -35,32 +32,4 @@ func (o *Office) Confirm(ctx context.Context, item evidence.Item) ([]byte, error
 			return nil, provisional(ctx, within, within.Err())
 		}
 	}
-}
-
-// Proof fetches the proof of an item and verifies it now.
-func (o *Office) Proof(ctx context.Context, item evidence.Item) ([]byte, error) {
-	opening, err := item.Opening()
-	if err != nil {
-		return nil, err
-	}
-	leaf, err := opening.Leaf()
-	if err != nil {
-		return nil, err
-	}
-	file, err := o.Client.Proof(ctx, wire.Ev, item.Idx)
-	if err != nil {
-		return nil, err
-	}
-	proof, err := ledger.ParseProof(file)
-	if err != nil {
-		return nil, err
-	}
-	v, err := verifier(o.Directory(), ledger.Ev)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := proof.Verify(leaf, v); err != nil || proof.Index != item.Idx {
-		return nil, &SecurityError{What: fmt.Sprintf("entry %d is not what it showed", item.Idx), Shown: [][]byte{file, leaf}}
-	}
-	return file, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"filippo.io/age"
 
+	"github.com/odziv/odziv/internal/api/client"
 	"github.com/odziv/odziv/internal/statement"
 	"github.com/odziv/odziv/keys/directory"
 )
@@ -59,7 +60,7 @@ func (o *Office) wrapFor(ctx context.Context, desk string, epoch int64, id *age.
 	dir := o.Directory()
 	d, ok := dir.Desk(desk)
 	if !ok {
-		return nil, fmt.Errorf("office: no desk %s in the directory", desk)
+		return nil, fmt.Errorf("office: %s: %w", desk, ErrNoDesk)
 	}
 	packages := []directory.Package{}
 	for _, u := range d.Members {
@@ -106,7 +107,7 @@ func (o *Office) Acknowledge(ctx context.Context, desk string) error {
 	}
 	e, ok := o.Directory().LatestEpoch(desk)
 	if !ok {
-		return fmt.Errorf("office: desk %s has no key yet", desk)
+		return fmt.Errorf("office: %s: %w", desk, ErrNoEpoch)
 	}
 	id, err := o.openPackage(ctx, desk, e.E)
 	if err != nil {
@@ -127,7 +128,7 @@ func (o *Office) Acknowledge(ctx context.Context, desk string) error {
 func (o *Office) openPackage(ctx context.Context, desk string, epoch int64) (*age.HybridIdentity, error) {
 	e, ok := o.Directory().Epoch(desk, epoch)
 	if !ok {
-		return nil, errors.New("the directory knows no such key")
+		return nil, ErrNoEpoch
 	}
 	mine := statement.KeyID(o.Keys.Signer().Public())
 	for _, p := range e.Pkg {
@@ -135,15 +136,15 @@ func (o *Office) openPackage(ctx context.Context, desk string, epoch int64) (*ag
 			continue
 		}
 		file, err := o.Client.Package(ctx, p.SHA256)
+		if errors.Is(err, client.ErrDigest) {
+			return nil, o.lie("it offered another package than the directory names")
+		}
 		if err != nil {
 			return nil, err
 		}
-		if sum := sha256.Sum256(file); hex.EncodeToString(sum[:]) != p.SHA256 {
-			return nil, &SecurityError{What: "a package is not the one the directory names", Shown: [][]byte{file}}
-		}
 		return unwrapIdentity(file, o.Keys.Identity(), e.RK)
 	}
-	return nil, errors.New("no package was made for you: ask a colleague to share the desk's older keys")
+	return nil, ErrNoPackage
 }
 
 func unwrapIdentity(file []byte, mine *age.HybridIdentity, rk string) (*age.HybridIdentity, error) {
@@ -162,12 +163,12 @@ func unwrapIdentity(file []byte, mine *age.HybridIdentity, rk string) (*age.Hybr
 		}
 		id, err := age.ParseHybridIdentity(line)
 		if err != nil {
-			return nil, errors.New("the package holds no desk key")
+			return nil, fmt.Errorf("%w: it holds none", ErrPackage)
 		}
 		if directory.RecipientHash(id.Recipient().String()) != rk {
-			return nil, errors.New("the package holds another key than the directory names: dispute it")
+			return nil, ErrPackage
 		}
 		return id, nil
 	}
-	return nil, errors.New("the package is empty")
+	return nil, fmt.Errorf("%w: it is empty", ErrPackage)
 }

@@ -16,8 +16,8 @@ type FeedItem struct {
 	P *evidence.Priv
 }
 
-// Feed reads a desk's whole feed after a number: dense, each opening decoded.
-// A hole is evidence of withholding.
+// Feed reads a desk's whole feed after a number: dense, each opening decoded
+// and held against the ledger. A hole is evidence of withholding.
 func (o *Office) Feed(ctx context.Context, desk string, after int64) ([]FeedItem, error) {
 	var all []FeedItem
 	for {
@@ -27,10 +27,10 @@ func (o *Office) Feed(ctx context.Context, desk string, after int64) ([]FeedItem
 		}
 		for _, item := range page.Items {
 			if item.N != after+1 {
-				return nil, &SecurityError{What: fmt.Sprintf("the feed of the desk lacks number %d", after+1)}
+				return nil, o.lie(fmt.Sprintf("the feed of the desk lacks number %d", after+1))
 			}
 			after = item.N
-			opened, err := open(item)
+			opened, err := o.open(ctx, item)
 			if err != nil {
 				return nil, err
 			}
@@ -40,7 +40,7 @@ func (o *Office) Feed(ctx context.Context, desk string, after int64) ([]FeedItem
 			return all, nil
 		}
 		if len(page.Items) == 0 {
-			return nil, &SecurityError{What: fmt.Sprintf("the feed of the desk ends before number %d", page.Size)}
+			return nil, o.lie(fmt.Sprintf("the feed of the desk ends before number %d", page.Size))
 		}
 	}
 }
@@ -56,7 +56,7 @@ func (o *Office) GrantFeed(ctx context.Context, desk, grant string, want *eviden
 			return nil, err
 		}
 		for _, item := range page.Items {
-			opened, err := open(item)
+			opened, err := o.open(ctx, item)
 			if err != nil {
 				return nil, err
 			}
@@ -68,7 +68,7 @@ func (o *Office) GrantFeed(ctx context.Context, desk, grant string, want *eviden
 		}
 	}
 	if want != nil && evidence.HistoryOf(indexes(all)) != *want {
-		return nil, &SecurityError{What: "the record handed over with the grant is not the one that was fixed"}
+		return nil, o.lie("the record handed over with the grant is not the one that was fixed")
 	}
 	return all, nil
 }
@@ -81,12 +81,16 @@ func indexes(items []FeedItem) []int64 {
 	return list
 }
 
-func open(item evidence.Item) (FeedItem, error) {
+// open decodes an item and wants it to stand in the ledger.
+func (o *Office) open(ctx context.Context, item evidence.Item) (FeedItem, error) {
 	meta, priv, err := openItem(item)
 	if errors.Is(err, evidence.ErrNoOpening) {
 		return FeedItem{Item: item}, nil
 	}
-	return FeedItem{Item: item, M: meta, P: priv}, err
+	if err != nil {
+		return FeedItem{}, o.lie(fmt.Sprintf("entry %d is shown as no opening: %v", item.Idx, err), item.Meta, item.Priv)
+	}
+	return FeedItem{Item: item, M: meta, P: priv}, o.recorded(ctx, item)
 }
 
 // Notice decodes the message an item submitted, nil when it is none.
@@ -113,6 +117,7 @@ type Letter struct {
 	Mine   bool     `json:"mine"` // sent by the desk itself
 	Handed int64    `json:"handed,omitempty"`
 	Opened int64    `json:"opened,omitempty"`
+	told   bool     // a difference between body and declarations is on record
 	notice *messaging.Notice
 	item   FeedItem
 }
@@ -172,5 +177,7 @@ func (l *Letter) note(f FeedItem) {
 		l.Handed = f.M.At
 	case evidence.MessageDecrypted:
 		l.Opened = f.M.At
+	case evidence.FactMismatch:
+		l.told = true
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"filippo.io/age"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/odziv/odziv/internal/api/client"
 	"github.com/odziv/odziv/internal/rules"
@@ -39,8 +40,9 @@ type Config struct {
 // Office acts for one officer. Its methods are safe for concurrent use.
 type Office struct {
 	Config
-	mu  sync.Mutex // guards dir and what the notebook holds
-	dir *directory.State
+	mu    sync.Mutex // guards what follows and what the notebook holds
+	dir   *directory.State
+	roots map[int64]tlog.Hash // of the evidence tree, by size: all of one history
 }
 
 // ErrDemo says that the exchange is a demonstration and this program was not
@@ -54,12 +56,8 @@ var ErrWeakKeys = errors.New("these keys were made for a demonstration, and this
 // Open replays what the notebook holds of the directory. [Office.Sync] brings
 // it up to date.
 func Open(cfg Config) (*Office, error) {
-	o := &Office{Config: cfg}
-	dir, err := cfg.Notebook.replay()
-	if err != nil {
-		return nil, err
-	}
-	o.dir = dir
+	o := &Office{Config: cfg, roots: map[int64]tlog.Hash{}}
+	o.dir = cfg.Notebook.replay()
 	return o, nil
 }
 
@@ -77,7 +75,7 @@ func (o *Office) Now() int64 { return o.Clock() + o.Client.Offset() }
 func (o *Office) Me() (directory.Officer, error) {
 	me, ok := o.Directory().OfficerByKey(statement.KeyID(o.Keys.Signer().Public()))
 	if !ok {
-		return me, errors.New("office: your key is not enrolled yet: two registrars of your institution sign it in")
+		return me, fmt.Errorf("office: %w", ErrNotEnrolled)
 	}
 	return me, nil
 }
@@ -98,16 +96,19 @@ func (o *Office) Desk(named string) (string, error) {
 		}
 	}
 	if named == "" {
-		return "", fmt.Errorf("office: you act for %d desks: say which with --desk", len(desks))
+		if len(desks) > 1 {
+			return "", fmt.Errorf("office: %w", ErrManyDesks)
+		}
+		return "", fmt.Errorf("office: %w: you are a member of none", ErrNoDesk)
 	}
-	return "", fmt.Errorf("office: you are not a member of desk %s", named)
+	return "", fmt.Errorf("office: %s: %w", named, ErrNoDesk)
 }
 
 // Pack is the rule pack of a family in force now.
 func (o *Office) Pack(family string) (*rules.Pack, error) {
 	id, hash := o.Directory().AdoptedPack(family, o.Now())
 	if id == "" {
-		return nil, fmt.Errorf("office: no rule pack of family %q is in force here", family)
+		return nil, fmt.Errorf("office: %q: %w", family, ErrNoPack)
 	}
 	return o.Packs.Adopted(id, hash)
 }

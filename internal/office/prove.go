@@ -2,7 +2,6 @@ package office
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/odziv/odziv/internal/api/wire"
@@ -40,7 +39,7 @@ func (o *Office) Receipt(ctx context.Context, desk, consentID string) ([]byte, e
 		versions = append(versions, p)
 	}
 	if len(versions) == 0 {
-		return nil, errors.New("office: this desk sees no such record")
+		return nil, fmt.Errorf("office: %s: %w", consentID, ErrNoRecord)
 	}
 	return audit.BuildReceipt(versions, o.chain(ctx))
 }
@@ -56,7 +55,7 @@ func (o *Office) ItemAt(ctx context.Context, desk string, idx int64) (evidence.I
 			return f.Item, nil
 		}
 	}
-	return evidence.Item{}, fmt.Errorf("office: the desk sees no entry %d", idx)
+	return evidence.Item{}, fmt.Errorf("office: %d: %w", idx, ErrNoEntry)
 }
 
 func (o *Office) pieces(ctx context.Context, item evidence.Item) (audit.Pieces, error) {

@@ -37,7 +37,7 @@ func (o *Office) Find(ctx context.Context, desk, msg string) (Letter, error) {
 			return l, nil
 		}
 	}
-	return Letter{}, fmt.Errorf("office: desk %s has no message %s", desk, msg)
+	return Letter{}, fmt.Errorf("office: %s: %w", msg, ErrNoMessage)
 }
 
 // Read signs for a message, fetches and opens it, and says that it was opened.
@@ -146,12 +146,12 @@ func (o *Office) senderKey(l Letter) ([]byte, error) {
 	dir := o.Directory()
 	for _, n := range []int64{c.Dir.N, l.item.M.DirN} {
 		if n > dir.N() {
-			return nil, errors.New("office: the message speaks of a directory this program has not seen yet: synchronise")
+			return nil, fmt.Errorf("office: %w", ErrBehind)
 		}
 		v := dir.At(n)
 		officer, ok := v.OfficerByKey(c.From.Key)
 		if !ok || !officer.ActiveAt(l.item.M.At) || !v.IsMember(c.From.Desk, officer.U) {
-			return nil, &SecurityError{What: "it accepted a message from somebody who could not send it", Shown: [][]byte{l.item.Meta, l.item.Priv}}
+			return nil, o.lie("it accepted a message from somebody who could not send it", l.item.Meta, l.item.Priv)
 		}
 	}
 	officer, _ := dir.At(l.item.M.DirN).OfficerByKey(c.From.Key)
@@ -196,8 +196,8 @@ func (o *Office) compareFacts(ctx context.Context, desk string, l Letter, opened
 			differing = append(differing, r.Code)
 		}
 	}
-	if len(differing) == 0 {
-		return nil, nil
+	if len(differing) == 0 || l.told {
+		return differing, nil
 	}
 	return differing, o.receipt(ctx, l, desk, messaging.EvFactMismatch, func(h statement.Head) any {
 		return &messaging.FactMismatch{Head: h, Desk: desk, Facts: []string{}, Msg: l.Msg, Rules: differing}

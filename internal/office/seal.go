@@ -2,8 +2,10 @@ package office
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"github.com/odziv/odziv/internal/api/client"
 	"github.com/odziv/odziv/internal/statement"
 	"github.com/odziv/odziv/messaging"
 	"github.com/odziv/odziv/messaging/envelope"
@@ -72,11 +74,11 @@ func (o *Office) addressee(ctx context.Context, desk, role string) (envelope.Add
 		return envelope.Addressee{}, noKey(desk)
 	}
 	recipient, err := o.Client.Key(ctx, e.RK)
+	if errors.Is(err, client.ErrDigest) {
+		return envelope.Addressee{}, o.lie("it offered another key for desk " + desk + " than the directory names")
+	}
 	if err != nil {
 		return envelope.Addressee{}, err
-	}
-	if rk, err := envelope.RK(recipient); err != nil || rk != e.RK {
-		return envelope.Addressee{}, &SecurityError{What: "it offered another key than the directory names", Shown: [][]byte{[]byte(recipient)}}
 	}
 	return envelope.Addressee{Desk: desk, Epoch: e.E, Recipient: recipient, Role: role}, nil
 }

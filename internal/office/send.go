@@ -280,11 +280,11 @@ func (p *parcel) move(recipient string) error {
 // answered checks that the answers are the openings of what was sent.
 func (o *Office) answered(p *parcel, items []evidence.Item) ([]Sent, error) {
 	if len(items) != len(p.all) {
-		return nil, p.unsent(&SecurityError{What: "it answered with another number of records than messages were sent"})
+		return nil, p.unsent(o.lie("it answered with another number of records than messages were sent"))
 	}
 	all := make([]Sent, 0, len(items))
 	for i, m := range p.all {
-		s, err := m.sent(items[i])
+		s, err := o.sent(m, items[i])
 		if err != nil {
 			return nil, p.unsent(err)
 		}
@@ -293,13 +293,13 @@ func (o *Office) answered(p *parcel, items []evidence.Item) ([]Sent, error) {
 	return all, p.box.remove()
 }
 
-func (m *prepared) sent(item evidence.Item) (Sent, error) {
+func (o *Office) sent(m *prepared, item evidence.Item) (Sent, error) {
 	meta, priv, err := openItem(item)
 	if err != nil {
-		return Sent{}, &SecurityError{What: fmt.Sprintf("its answer is no opening: %v", err), Shown: [][]byte{item.Meta, item.Priv}}
+		return Sent{}, o.lie(fmt.Sprintf("its answer is no opening: %v", err), item.Meta, item.Priv)
 	}
 	if meta.Obj != m.draft.Msg || priv.Stmt == nil || !bytes.Equal(priv.Stmt.Payload, m.sealed.Notice.DSSE.Payload) {
-		return Sent{}, &SecurityError{What: "it answered with the record of another message", Shown: [][]byte{item.Meta, item.Priv}}
+		return Sent{}, o.lie("it answered with the record of another message", item.Meta, item.Priv)
 	}
 	return Sent{Msg: m.draft.Msg, Case: m.draft.Case, Item: item, Meta: meta, Priv: priv}, nil
 }

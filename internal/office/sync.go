@@ -14,18 +14,6 @@ import (
 	"github.com/odziv/odziv/ledger"
 )
 
-// A SecurityError says that the exchange showed something that an honest one
-// cannot show. The program stops and keeps what it was shown as evidence.
-type SecurityError struct {
-	What  string
-	Shown [][]byte // checkpoints or leaves, verbatim
-}
-
-func (e *SecurityError) Error() string {
-	return "the exchange's record does not agree with itself: " + e.What +
-		" (do not send anything; give the evidence to your institution's auditor)"
-}
-
 // Sync follows the directory: it fetches new entries, replays their meaning,
 // recomputes the tree from the entries themselves and compares it with the
 // signed checkpoint. Then it follows the evidence tree's checkpoint.
@@ -59,14 +47,34 @@ func (o *Office) syncDirectory(ctx context.Context) error {
 	}
 	all := append(o.Notebook.leaves[:len(o.Notebook.leaves):len(o.Notebook.leaves)], leaves...)
 	if cp.Size < int64(len(o.Notebook.leaves)) {
-		return &SecurityError{What: "the directory became smaller", Shown: [][]byte{o.Notebook.marks.Dir, signed}}
+		return o.lie("the directory became smaller", o.Notebook.marks.Dir, signed)
+	}
+	if err := o.extendsMark(dir, all, signed); err != nil {
+		return err
 	}
 	// Entries beyond the checkpoint wait for the next one.
 	all = all[:min(cp.Size, int64(len(all)))]
 	if int64(len(all)) < cp.Size || rootOf(all) != cp.Root {
-		return &SecurityError{What: "the directory's entries do not give its signed root", Shown: [][]byte{o.Notebook.marks.Dir, signed}}
+		return o.lie("the directory's entries do not give its signed root", o.Notebook.marks.Dir, signed)
 	}
 	return o.adopt(all, dir, signed)
+}
+
+// extendsMark holds the entries against the last checkpoint seen, when the
+// entries that it was made of are not in the notebook any more.
+func (o *Office) extendsMark(dir *directory.State, all [][]byte, signed []byte) error {
+	mark := o.Notebook.marks.Dir
+	if len(mark) == 0 {
+		return nil
+	}
+	old, err := o.checkpoint(dir, ledger.Dir, mark)
+	if err != nil || old.Size <= int64(len(o.Notebook.leaves)) {
+		return err
+	}
+	if int64(len(all)) < old.Size || rootOf(all[:old.Size]) != old.Root {
+		return o.lie("the directory is not the one that was seen before", mark, signed)
+	}
+	return nil
 }
 
 // follow fetches and applies what comes after the leaves held.
@@ -79,11 +87,11 @@ func (o *Office) follow(ctx context.Context) ([][]byte, *directory.State, error)
 		}
 		for _, leaf := range page {
 			if dir.N() == 0 && directory.LeafHash(leaf) != o.Notebook.Pin.Genesis {
-				return nil, nil, &SecurityError{What: "its genesis is not the one this program was set up with", Shown: [][]byte{leaf}}
+				return nil, nil, o.lie("its genesis is not the one this program was set up with", leaf)
 			}
 			next, err := dir.Apply(leaf)
 			if err != nil {
-				return nil, nil, &SecurityError{What: fmt.Sprintf("directory entry %d breaks the rules: %v", dir.N(), err), Shown: [][]byte{leaf}}
+				return nil, nil, o.lie(fmt.Sprintf("directory entry %d breaks the rules: %v", dir.N(), err), leaf)
 			}
 			dir, fresh = next, append(fresh, leaf)
 		}
@@ -154,7 +162,7 @@ func (o *Office) checkpoint(dir *directory.State, log ledger.Log, signed []byte)
 	}
 	cp, err := ledger.ParseCheckpoint(signed, v)
 	if err != nil {
-		return cp, &SecurityError{What: "a checkpoint is not signed by the ledger's key", Shown: [][]byte{signed}}
+		return cp, o.lie("a checkpoint is not signed by the ledger's key", signed)
 	}
 	return cp, nil
 }
@@ -176,46 +184,6 @@ func (o *Office) syncEvidence(ctx context.Context) error {
 	}
 	_, err = o.acceptEvidence(ctx, signed)
 	return err
-}
-
-// acceptEvidence verifies a checkpoint of the evidence tree against the last
-// one and remembers the larger.
-func (o *Office) acceptEvidence(ctx context.Context, signed []byte) (ledger.Checkpoint, error) {
-	cp, err := o.checkpoint(o.dir, ledger.Ev, signed)
-	if err != nil {
-		return cp, err
-	}
-	if len(o.Notebook.marks.Ev) == 0 {
-		o.Notebook.marks.Ev = signed
-		return cp, o.Notebook.write(marksFile, o.Notebook.marks)
-	}
-	old, err := o.checkpoint(o.dir, ledger.Ev, o.Notebook.marks.Ev)
-	if err != nil {
-		return cp, err
-	}
-	if old.Size == cp.Size && old.Root == cp.Root {
-		return cp, nil
-	}
-	small, large := old, cp
-	if cp.Size < old.Size {
-		small, large = cp, old
-	}
-	hashes, err := o.Client.Consistency(ctx, wire.Ev, small.Size, large.Size)
-	if err != nil {
-		return cp, err
-	}
-	proof := make(tlog.TreeProof, 0, len(hashes))
-	for _, h := range hashes {
-		proof = append(proof, tlog.Hash(h))
-	}
-	if err := ledger.VerifyConsistency(proof, small, large); err != nil {
-		return cp, &SecurityError{What: "the evidence tree was rewritten", Shown: [][]byte{o.Notebook.marks.Ev, signed}}
-	}
-	if large == cp {
-		o.Notebook.marks.Ev = signed
-		return cp, o.Notebook.write(marksFile, o.Notebook.marks)
-	}
-	return cp, nil
 }
 
 // ErrProvisional says that no checkpoint covers an entry yet.

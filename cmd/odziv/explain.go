@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net"
+	"syscall"
+
+	"github.com/odziv/odziv/internal/api/client"
+	"github.com/odziv/odziv/internal/api/wire"
+	"github.com/odziv/odziv/internal/cli"
+	"github.com/odziv/odziv/internal/office"
+	"github.com/odziv/odziv/keys/directory"
+	"github.com/odziv/odziv/keys/keystore"
+)
+
+// explain says what to do about errors of the packages below.
+func explain(err error) (hint string, code int) {
+	var problem *wire.Problem
+	var refused *office.Refused
+	var security *office.SecurityError
+	var unsent *office.Unsent
+	switch {
+	case errors.As(err, &security):
+		return securityHint(security), cli.Failed
+	case errors.As(err, &unsent):
+		return "it is kept, sealed; go on with: odziv send --resume " + unsent.ID, cli.Away
+	case errors.As(err, &refused):
+		return refusedHint(refused), cli.Refused
+	case errors.As(err, &problem):
+		return problemHint(problem), problemCode(problem)
+	}
+	for _, known := range known {
+		if errors.Is(err, known.is) {
+			return known.hint, known.code
+		}
+	}
+	return otherwise(err)
+}
+
+// known are errors with one cause each, and what to do about it.
+var known = []struct {
+	is   error
+	hint string
+	code int
+}{
+	{office.ErrDemo, "add --demo if you mean to look at a demonstration", cli.Refused},
+	{office.ErrWeakKeys, "keys made with --demo stay in demonstrations: make others with odziv enroll, without --demo", cli.Refused},
+	{keystore.ErrDemo, "this keystore belongs to a demonstration: add --demo", cli.Refused},
+	{keystore.ErrPassphrase, "type the six words again, with one space between them; after a mistake nothing is lost", cli.Failed},
+	{keystore.ErrFormat, "the keystore was damaged: put its previous version, keystore.age.prev, or a copy in its place", cli.Failed},
+	{keystore.ErrChanged, "another program of yours changed the keystore meanwhile: run the same command again", cli.Failed},
+	{office.ErrNotEnrolled, "two registrars of your institution sign your enrol-request.json: odziv directory propose", cli.Failed},
+	{office.ErrNoDesk, "odziv status lists the desks you act for", cli.Failed},
+	{office.ErrManyDesks, "say for which one with --desk; odziv status lists them", cli.Usage},
+	{office.ErrNoMessage, "odziv inbox lists them", cli.Failed},
+	{office.ErrNoEntry, "odziv inbox --json shows the indexes of messages", cli.Failed},
+	{office.ErrNoRecord, "odziv consent list shows them", cli.Failed},
+	{office.ErrNoParcel, "odziv status lists what waits to be sent", cli.Failed},
+	{office.ErrNoPack, "name another with --family, or wait until two delegates adopted one", cli.Refused},
+	{office.ErrNoEpoch, "a member of the desk makes one: odziv directory rotate", cli.Refused},
+	{office.ErrNoPackage, "ask a colleague to share the desk's older keys", cli.Refused},
+	{office.ErrPackage, "do not confirm this key; call the colleague who made it and a registrar, who disputes it", cli.Failed},
+	{office.ErrSetUp, "nothing was changed; take another folder with --home", cli.Failed},
+	{office.ErrNotSetUp, "name the folder with --home, or set it up with: odziv enroll", cli.Failed},
+	{office.ErrDamaged, "put a copy of the file back; without one delete it, and this program forgets what it held", cli.Failed},
+	{office.ErrBehind, "run odziv status, then the same command again", cli.Away},
+	{office.ErrProvisional, "it is stored, but not confirmed yet: run odziv status in a minute", cli.Away},
+	{directory.ErrSigners, "somebody else signs this: keys/directory/FORMAT.md says who", cli.Refused},
+	{directory.ErrUnknown, "check the ids it names; odziv directory lists what there is", cli.Refused},
+	{directory.ErrConflict, "look at odziv directory: it may have been done already", cli.Refused},
+	{directory.ErrForeign, "an institution speaks for itself only", cli.Refused},
+	{directory.ErrMalformed, "see keys/directory/FORMAT.md for the members of each statement", cli.Failed},
+	{syscall.ENOSPC, "free space on this disk and run the same command again; nothing was lost", cli.Failed},
+	{syscall.EDQUOT, "free space on this disk and run the same command again; nothing was lost", cli.Failed},
+	{fs.ErrNotExist, "check the name of the file", cli.Failed},
+	{fs.ErrPermission, "check who owns the file and its folder", cli.Failed},
+	{client.ErrAway, "check the network and the address in exchange.json; nothing was lost, run the same command again", cli.Away},
+	{context.Canceled, "nothing was lost, run the same command again", cli.Failed},
+}
+
+// otherwise is for what only its type tells.
+func otherwise(err error) (string, int) {
+	var network *net.OpError
+	if errors.As(err, &network) {
+		return "check the network and the address in exchange.json; nothing was lost, run the same command again", cli.Away
+	}
+	return "", 0
+}
+
+func securityHint(e *office.SecurityError) string {
+	if e.Kept == "" {
+		return "send nothing more; write down what you did and call your institution's administrator"
+	}
+	return "send nothing more, and give " + e.Kept + " to your institution's administrator or auditor: it is evidence"
+}
+
+func refusedHint(r *office.Refused) string {
+	switch r.Code {
+	case "basis":
+		return "choose a basis that the rules permit for this recipient; odzivd rules print shows them"
+	case "kind":
+		return "odzivd rules print shows the kinds there are"
+	case "epoch":
+		return "ask a member of that desk to run odziv directory acknowledge"
+	case "to":
+		return "odziv directory lists the desks"
+	}
+	return "nothing was sealed or sent"
+}
+
+func problemHint(p *wire.Problem) string {
+	switch {
+	case p.Hint != "":
+		return p.Hint
+	case p.Status >= 500:
+		return "try again in a minute; if it stays so, call whoever runs the exchange"
+	}
+	return "nothing was recorded"
+}
+
+func problemCode(p *wire.Problem) int {
+	switch {
+	case p.Status >= 500:
+		return cli.Away
+	case p.Status == 403, p.Status == 409, p.Status == 422:
+		return cli.Refused
+	}
+	return cli.Failed
+}

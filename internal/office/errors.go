@@ -1,0 +1,23 @@
+package office
+
+import "errors"
+
+// What a person may have meant otherwise. Each is wrapped with the id it is
+// about.
+var (
+	ErrNotEnrolled = errors.New("your key is not enrolled")
+	ErrNoDesk      = errors.New("you do not act for this desk")
+	ErrManyDesks   = errors.New("you act for several desks")
+	ErrNoMessage   = errors.New("the desk has no message of this id")
+	ErrNoEntry     = errors.New("the desk sees no such entry")
+	ErrNoRecord    = errors.New("the desk sees no such record")
+	ErrNoParcel    = errors.New("nothing of that name waits to be sent")
+	ErrNoPack      = errors.New("no rule pack of this family is in force here")
+	ErrNoEpoch     = errors.New("the desk has no key yet")
+	ErrNoPackage   = errors.New("no package of this key was made for you")
+	ErrPackage     = errors.New("the package holds another key than the directory names")
+	ErrSetUp       = errors.New("the folder belongs to an exchange already")
+	ErrNotSetUp    = errors.New("the folder belongs to no exchange yet")
+	ErrDamaged     = errors.New("the file is damaged")
+	ErrBehind      = errors.New("the message speaks of a directory this program has not seen yet")
+)
