@@ -6,7 +6,6 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 // progress tells on standard error how far long work is: on a terminal as a line
@@ -19,7 +18,8 @@ type progress struct {
 }
 
 func newProgress(cmd *cobra.Command) *progress {
-	return &progress{w: cmd.ErrOrStderr(), terminal: term.IsTerminal(int(os.Stderr.Fd()))}
+	info, err := os.Stderr.Stat()
+	return &progress{w: cmd.ErrOrStderr(), terminal: err == nil && info.Mode()&os.ModeCharDevice != 0}
 }
 
 // step is called in the course of the work, never twice at a time.
