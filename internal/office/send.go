@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 
 	"github.com/odziv/odziv/internal/api/wire"
 	"github.com/odziv/odziv/internal/evidence"
@@ -190,7 +189,7 @@ func (p *parcel) unsent(err error) error {
 	var security *SecurityError
 	final := errors.As(err, &refused) || errors.As(err, &security)
 	if errors.As(err, &problem) {
-		final = problem.Status < http.StatusInternalServerError && problem.Status != http.StatusUnauthorized
+		final = problem.Final()
 	}
 	if final || !p.box.lasting {
 		return errors.Join(err, p.box.remove())

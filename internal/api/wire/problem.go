@@ -36,6 +36,10 @@ func (p *Problem) Error() string {
 	return p.Code
 }
 
+// Final reports whether the same request would be refused again: it is neither
+// a failure of the exchange (5xx) nor of the request's signature (401).
+func (p *Problem) Final() bool { return p.Status < 500 && p.Status != 401 }
+
 // CodeOf returns the code of the problem that err is or wraps, or "".
 func CodeOf(err error) string {
 	var p *Problem
