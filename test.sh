@@ -57,6 +57,7 @@ suite_vet() {
 
 suite_main() {
   if [[ "${ODZIV_RACE:-}" == 1 ]]; then need gcc:gcc gcc:libc6-dev || return; fi
+  need python3:python3 python3:tzdata || return # the second verifiers
   "${GO_TEST[@]}" "${packages[@]}" || return
 }
 
