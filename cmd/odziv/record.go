@@ -39,17 +39,21 @@ is marked as attested wherever it counts. It is evidence, not service of process
       --subj p_6swlsnx6xkwcllp2oux653v3zq --to p_6swlsnx6xkwcllp2oux653v3zq --occurred 2026-02-12 \
       --proof return-receipt.pdf --act fulfil=o_iyesbzvz7j4goqjtp6o74voom4:known`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if a.Kind == "" && a.Msg == "" && len(acts) == 0 {
+				return cli.UsageError("the act amounts to nothing: say --kind, --msg or --act")
+			}
+			var err error
+			if a.Obl, err = parseActs(acts); err != nil {
+				return err
+			}
+			if a.Doc, err = digestOfFile(proof); err != nil {
+				return err
+			}
 			s, desk, err := acting(cmd)
 			if err != nil {
 				return err
 			}
 			if a.Occurred, err = s.moment(occurred); err != nil {
-				return err
-			}
-			if a.Obl, err = parseActs(acts); err != nil {
-				return err
-			}
-			if a.Doc, err = digestOfFile(proof); err != nil {
 				return err
 			}
 			return s.outItem(s.Attest(cmd.Context(), desk, s.family, a))
@@ -68,6 +72,7 @@ is marked as attested wherever it counts. It is evidence, not service of process
 	f.StringVar(&occurred, "occurred", "", "when it happened")
 	f.StringVar(&proof, "proof", "", "file of the proof of service; only its digest is recorded")
 	f.StringArrayVar(&acts, "act", nil, "acts on obligations, as in odziv send")
+	cmd.MarkFlagRequired("occurred")
 	return cmd
 }
 
@@ -101,79 +106,6 @@ else is in one of them does not learn of the others.`,
 			return s.outItem(s.Link(cmd.Context(), desk, s.family, cases))
 		},
 	})
-	return cmd
-}
-
-func repCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "rep", Short: "representatives and what they may see",
-		Long: "A representative reads the openings of a case within a scope, never the bodies, while a grant is in force.",
-		Example: `  odziv rep grant --to bar-sponsor.rep --case c_jt2ak6raipdtlc55gznuantxou --subj p_6swlsnx6xkwcllp2oux653v3zq --until 2027-01-01
-  odziv rep end x_5c3hcovmnd2g4lnyjodtdrkpka --reason authority-revoked`}
-	cmd.AddCommand(grantCommand(), endGrantCommand())
-	return cmd
-}
-
-func grantCommand() *cobra.Command {
-	var g evidence.Grant
-	var to, from, until string
-	cmd := &cobra.Command{
-		Use: "grant", Short: "let a representative's desk read a case", Args: cobra.NoArgs,
-		Long: "grant waits for the second signature, of an officer of the representative's sponsor: odziv pending.",
-		Example: `  odziv rep grant --to bar-sponsor.rep --case c_jt2ak6raipdtlc55gznuantxou --subj p_6swlsnx6xkwcllp2oux653v3zq \
-      --auth power-of-attorney --until 2027-01-01`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, desk, err := acting(cmd)
-			if err != nil {
-				return err
-			}
-			if g.Desk, err = s.desk(to); err != nil {
-				return err
-			}
-			if g.NB, err = s.moment(from); err != nil {
-				return err
-			}
-			if g.NB == 0 {
-				g.NB = s.Now()
-			}
-			if g.NA, err = s.moment(until); err != nil {
-				return err
-			}
-			what, err := s.Grant(cmd.Context(), desk, s.family, g)
-			if err != nil {
-				return err
-			}
-			return s.outWaiting(what)
-		},
-	}
-	f := cmd.Flags()
-	f.StringVar(&to, "to", "", "the representative's desk")
-	f.StringVar(&g.Case, "case", "", "case handle")
-	f.StringSliceVar(&g.Subj, "subj", nil, "persons represented (p_…)")
-	f.StringVar(&g.Auth, "auth", "power-of-attorney", "authority: power-of-attorney or decision")
-	f.StringSliceVar(&g.Scope, "scope", []string{evidence.ScopeConsent, evidence.ScopeDisclosures, evidence.ScopeDuties}, "consent, disclosures, duties")
-	f.StringVar(&from, "from", "", "from when (default: now)")
-	f.StringVar(&until, "until", "", "until when, exclusive")
-	for _, name := range []string{"to", "case", "subj", "until"} {
-		cmd.MarkFlagRequired(name)
-	}
-	return cmd
-}
-
-func endGrantCommand() *cobra.Command {
-	var reason string
-	cmd := &cobra.Command{
-		Use: "end GRANT", Short: "end a grant before its time", Args: cobra.ExactArgs(1),
-		Long:    "end takes effect when it is recorded: the representative's desk reads nothing more. Files already issued still verify.",
-		Example: "  odziv rep end x_5c3hcovmnd2g4lnyjodtdrkpka --reason authority-revoked",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, desk, err := acting(cmd)
-			if err != nil {
-				return err
-			}
-			return s.outItem(s.EndGrant(cmd.Context(), desk, s.family, args[0], reason))
-		},
-	}
-	cmd.Flags().StringVar(&reason, "reason", "authority-revoked", "reason code")
 	return cmd
 }
 

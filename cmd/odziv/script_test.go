@@ -27,7 +27,8 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"odziv": main
 // TestScripts runs the program as its users do, against a real server that is
 // a process of its own.
 //
-// Beside the commands of testscript a script has
+// $NOW, $SOON and $LATER are times in ms: when the script began, four seconds
+// and ninety days after. Beside the commands of testscript a script has
 //
 //	world [overdue]       put a whole demonstration exchange into $WORK: server/, one
 //	                      home per officer in homes/, and start its server
@@ -52,6 +53,14 @@ func TestScripts(t *testing.T) {
 			env.Setenv("PATH", bin+string(filepath.ListSeparator)+env.Getenv("PATH"))
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("ODZIV_PASSPHRASE_FILE", filepath.Join(env.WorkDir, "passphrase"))
+			now := time.Now().UnixMilli()
+			for name, ms := range map[string]int64{"NOW": now, "SOON": now + 4_000, "LATER": now + 90*24*3600_000} {
+				env.Setenv(name, fmt.Sprint(ms))
+			}
+			env.Setenv("TODAY", time.Now().UTC().Add(-24*time.Hour).Format(time.DateOnly))
+			env.Setenv("HALFYEAR", time.Now().AddDate(0, 6, 0).Format(time.DateOnly))
+			env.Setenv("CASE", statement.NewID(statement.Case))
+			env.Setenv("PERSON", statement.NewID(statement.Person))
 			env.Setenv("INST", statement.NewID(statement.Institution))
 			env.Setenv("DESK", statement.NewID(statement.Desk))
 			return os.WriteFile(filepath.Join(env.WorkDir, "passphrase"), []byte(passphrase+"\n"), 0o600)

@@ -109,6 +109,7 @@ func complain(ctx context.Context, w *demo.World) error {
 func writeHomes(w *demo.World, dir string) error {
 	names := map[string]string{}
 	for _, m := range w.Members {
+		names[m.Code] = m.ID
 		for _, d := range m.Desks {
 			names[d.Name()] = d.ID
 		}
