@@ -58,7 +58,7 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: await PATTERN")
 	}
-	for range 6000 {
+	for range 60_000 { // ten minutes, for a slow machine under the race detector
 		found, err := filepath.Glob(ts.MkAbs(args[0]))
 		if err != nil || len(found) > 0 {
 			ts.Check(err)

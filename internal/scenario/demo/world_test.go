@@ -10,7 +10,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/odziv/odziv/internal/api/client"
 	"github.com/odziv/odziv/internal/office"
 	"github.com/odziv/odziv/internal/scenario/demo"
 	"github.com/odziv/odziv/internal/server"
@@ -165,6 +167,53 @@ func TestHomes(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(dir, "authorities", name, "keystore.age")); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// A program whose clock is that of the computer can be used beside a
+// demonstration that lives in another time: it learns the difference.
+func TestProgramsOfAnotherTime(t *testing.T) {
+	ctx := context.Background()
+	w := open(t, demo.Options{Codes: []string{"ngo-b"}})
+	w.Clock.Run()
+	homes, err := w.WriteHomes(w.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	home := homes.Officers["ngo-b.duty"]
+	words, err := os.ReadFile(filepath.Join(home, "passphrase"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := keystore.Open(filepath.Join(home, "keystore.age"), keystore.NewSecret(strings.TrimSpace(string(words))), keystore.Options{Demo: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	notebook, err := office.OpenNotebook(home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clock := func() int64 { return time.Now().UnixMilli() }
+	c, err := client.New(notebook.Pin.URL, keys.Signer(), clock, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := office.Open(office.Config{Client: c, Keys: keys, Notebook: notebook, Packs: w.Packs, Clock: clock, Demo: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := at.Sync(ctx); err != nil {
+		t.Fatal(err)
+	}
+	desk, err := at.Desk("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := at.Duties(ctx, desk, true, true); err != nil {
+		t.Error(err)
+	}
+	if now := at.Now(); now < start || now > start+24*3600_000 {
+		t.Errorf("the program believes it is %d", now)
 	}
 }
 
