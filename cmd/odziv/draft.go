@@ -141,16 +141,11 @@ func readText(cmd *cobra.Command, file string) (string, error) {
 	if file == "" {
 		return "", nil
 	}
-	var r io.Reader = cmd.InOrStdin()
 	if file != "-" {
-		f, err := os.Open(file)
-		if err != nil {
-			return "", err
-		}
-		defer f.Close()
-		r = f
+		data, err := cli.ReadFile(file, maxText)
+		return string(data), err
 	}
-	data, err := io.ReadAll(io.LimitReader(r, maxText+1))
+	data, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), maxText+1))
 	if err == nil && len(data) > maxText {
 		return "", cli.Hint(errors.New("the text is longer than 256 KiB"), "attach it as a file")
 	}

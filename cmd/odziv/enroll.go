@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -129,6 +130,9 @@ func (e *enrolment) run(cmd *cobra.Command) (err error) {
 
 // check refuses, before anything is made, what would not work.
 func (e *enrolment) check(cmd *cobra.Command) error {
+	if !slices.Contains([]string{keystore.Officer, keystore.Registrar, keystore.Delegate, keystore.Root, keystore.Council}, e.owner.Role) {
+		return cli.UsageError("--as: %.20q is none of officer, registrar, delegate, root and council", e.owner.Role)
+	}
 	if e.owner.Role == keystore.Officer {
 		e.owner.Officer = statement.NewID(statement.Officer)
 	}

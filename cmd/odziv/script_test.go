@@ -36,6 +36,8 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"odziv": main
 //	setup HOME FLAG…      odziv enroll into a folder, with a keystore of demonstrations;
 //	                      $HOME_PUBLIC and $HOME_OFFICER tell whose it is
 //	fill FILE             put the script's variables into a file
+//	between, network …    put a network that fails before the server: see [network]
+//	random FILE BYTES     write a file
 //	daemon                start the server of server/ again, and wait until it answers
 //	halt                  stop it and wait until it is gone
 //	capture NAME REGEXP   keep the first group found in the last standard output as $NAME
@@ -73,6 +75,9 @@ func TestScripts(t *testing.T) {
 			"address": address,
 			"setup":   setup,
 			"fill":    fill,
+			"between": between,
+			"network": network,
+			"random":  random,
 			"daemon":  daemon,
 			"halt":    halt,
 			"capture": capture,
@@ -135,9 +140,13 @@ func fill(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }
 
-// daemon starts odzivd on $ADDRESS, which must be that of server/server.json.
+// daemon starts odzivd on $LISTEN, or else $ADDRESS, to which requests are
+// signed.
 func daemon(ts *testscript.TestScript, _ bool, args []string) {
-	address := ts.Getenv("ADDRESS")
+	address := ts.Getenv("LISTEN")
+	if address == "" {
+		address = ts.Getenv("ADDRESS")
+	}
 	cmd := exec.Command("odzivd", append([]string{"serve", "--dir", ts.MkAbs("server"), "--listen", address, "--bookkeep", "0"}, args...)...)
 	path, err := lookPath(ts, "odzivd")
 	ts.Check(err)

@@ -167,6 +167,9 @@ func (w *worlds) install(ts *testscript.TestScript, args []string) {
 	ts.Setenv("ADDRESS", address)
 	ts.Setenv("URL", "http://"+address)
 	ts.Check(move(ts.MkAbs("."), address))
+	pin, err := office.OpenNotebook(ts.MkAbs("homes/swc-kraljevo.legal"))
+	ts.Check(err)
+	ts.Setenv("GENESIS", pin.Pin.Genesis)
 	for name, id := range readNamesOf(ts) {
 		ts.Setenv(name, id)
 	}
