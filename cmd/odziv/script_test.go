@@ -38,6 +38,7 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"odziv": main
 //	fill FILE             put the script's variables into a file
 //	between, network …    put a network that fails before the server: see [network]
 //	random FILE BYTES     write a file
+//	disk FOLDER SIZE      mount a disk of that size, or give it another
 //	daemon                start the server of server/ again, and wait until it answers
 //	halt                  stop it and wait until it is gone
 //	capture NAME REGEXP   keep the first group found in the last standard output as $NAME
@@ -51,6 +52,12 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Condition: func(cond string) (bool, error) {
+			if cond != "tmpfs" {
+				return false, fmt.Errorf("no such condition")
+			}
+			return tmpfs(), nil
+		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PATH", bin+string(filepath.ListSeparator)+env.Getenv("PATH"))
 			env.Setenv("HOME", env.WorkDir)
@@ -78,6 +85,7 @@ func TestScripts(t *testing.T) {
 			"between": between,
 			"network": network,
 			"random":  random,
+			"disk":    disk,
 			"daemon":  daemon,
 			"halt":    halt,
 			"capture": capture,
