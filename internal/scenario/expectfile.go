@@ -127,7 +127,7 @@ type RecordExpect struct {
 	At string `toml:"at" is:"must actor"`
 
 	Consents    *int     `toml:"consents" check:""`          // versions
-	Disclosures []string `toml:"disclosures" check:""`       // "KIND from ACTOR to ACTOR on BASIS", sorted
+	Disclosures []string `toml:"disclosures" check:""`       // "TIME KIND from ACTOR to ACTOR on BASIS"
 	Withheld    *int     `toml:"withheld" check:""`          // items on hold
 	Duties      []string `toml:"duties" check:""`            // "RULE by ACTOR STATE", sorted
 	Bodies      *bool    `toml:"bodies" check:""`            // whether any message not addressed to it can be fetched

@@ -111,7 +111,7 @@ func (c *cast) viewOf(items []office.FeedItem) recordView {
 			v.consents++
 		}
 		if n, err := f.Notice(); err == nil && n != nil {
-			v.disclosures = append(v.disclosures, c.disclosure(n.Core))
+			v.disclosures = append(v.disclosures, Local(f.M.At, c.f.Location())+" "+c.disclosure(n.Core))
 			v.foreign = append(v.foreign, n.Core.Msg)
 		}
 	}
