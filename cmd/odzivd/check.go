@@ -55,14 +55,14 @@ func fsck(cmd *cobra.Command, dir string) error {
 			fmt.Fprintln(w, "sound: every entry, opening and derived row agrees")
 		}
 	})
-	if err == nil && len(found) > 0 && !cli.JSON(cmd) {
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	if !cli.JSON(cmd) {
 		return cli.Hint(fmt.Errorf("%d things are wrong", len(found)),
 			"tables can be derived again with odzivd rebuild; for entries, nodes and openings stop the server, keep the database and restore from a backup or a mirror")
 	}
-	if err == nil && len(found) > 0 {
-		os.Exit(cli.Failed)
-	}
-	return err
+	return cli.Ended(cli.Failed)
 }
 
 func check(ctx context.Context, dir string, progress func(done, total int64)) (found []exchange.Finding, err error) {

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,7 +11,6 @@ import (
 	"github.com/odziv/odziv/internal/cli"
 	"github.com/odziv/odziv/internal/server"
 	"github.com/odziv/odziv/internal/statement"
-	"github.com/odziv/odziv/keys/directory"
 	"github.com/odziv/odziv/ledger"
 )
 
@@ -87,35 +84,26 @@ type begun struct {
 	Demo    bool   `json:"demo"`
 }
 
-// begin refuses a genesis that names other keys than this folder's: such a
-// ledger could never publish a checkpoint.
+// begin begins the ledger with the council's genesis.
 func begin(cmd *cobra.Command, dir, file string) error {
 	home, err := server.OpenHome(dir)
 	if err != nil {
 		return err
 	}
-	leaf, err := readGenesis(file)
+	leaf, err := cli.ReadFile(file, maxGenesis)
 	if err != nil {
 		return err
 	}
-	state, err := directory.New().Apply(leaf)
+	leaf = bytes.TrimRight(leaf, "\n")
+	state, err := home.CheckGenesis(leaf)
 	if err != nil {
-		return cli.Hint(err, "the council signs the genesis again")
-	}
-	for _, l := range ledger.Logs {
-		key, err := home.Signer(l)
-		if err != nil {
-			return err
-		}
-		if vkey := key.VerifierKey(); vkey != state.Logs().Dir && vkey != state.Logs().Ev {
-			return cli.Hint(fmt.Errorf("the genesis does not name this server's key for %s", l), "it must name %s", vkey)
-		}
+		return err
 	}
 	if err := home.Begin(cmd.Context(), leaf, time.Now().UnixMilli()); err != nil {
 		return err
 	}
 	return cli.Out(cmd, begun{Genesis: state.Genesis(), Demo: state.Demo()}, func(w io.Writer) {
-		fmt.Fprintf(w, "ledger begun: %s\n\ngenesis  %s\n\n", filepath.Join(dir), fingerprint(state.Genesis()))
+		fmt.Fprintf(w, "ledger begun: %s\n\ngenesis  %s\n\n", dir, fingerprint(state.Genesis()))
 		if state.Demo() {
 			fmt.Fprintln(w, "This is a demonstration. Nothing in it is safe.")
 		}
@@ -125,25 +113,6 @@ func begin(cmd *cobra.Command, dir, file string) error {
 
 // maxGenesis bounds the file, in bytes.
 const maxGenesis = 2 * statement.MaxSize
-
-func readGenesis(file string) ([]byte, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	leaf, err := io.ReadAll(io.LimitReader(f, maxGenesis+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(leaf) > maxGenesis {
-		return nil, errors.New("the genesis file is too large")
-	}
-	for len(leaf) > 0 && leaf[len(leaf)-1] == '\n' {
-		leaf = leaf[:len(leaf)-1]
-	}
-	return leaf, nil
-}
 
 // fingerprint groups a hex digest by four for reading aloud.
 func fingerprint(hex string) string {

@@ -3,14 +3,18 @@ package main
 
 import (
 	"errors"
+	"io/fs"
 	"os"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"github.com/odziv/odziv/internal/api"
 	"github.com/odziv/odziv/internal/cli"
 	"github.com/odziv/odziv/internal/exchange"
 	"github.com/odziv/odziv/internal/server"
 	"github.com/odziv/odziv/internal/sqlstore"
+	"github.com/odziv/odziv/keys/directory"
 	"github.com/odziv/odziv/ledger"
 )
 
@@ -40,18 +44,38 @@ signer, and the embedded database. "init" makes it once and refuses twice.
 
 // explain says what to do about errors of the packages below.
 func explain(err error) (hint string, code int) {
+	for _, known := range known {
+		if errors.Is(err, known.is) {
+			return known.hint, cli.Failed
+		}
+	}
 	var failure *sqlstore.Failure
-	switch {
-	case errors.Is(err, ledger.ErrRollback):
-		return "the database is older than what this server signed: stop, restore a newer one or import the missing entries from a mirror; never delete the anchor", cli.Failed
-	case errors.Is(err, ledger.ErrAnchorEmpty):
-		return "the anchor folder does not belong to this database: put the right one back", cli.Failed
-	case errors.Is(err, ledger.ErrTreeMismatch):
-		return "somebody or something changed the database: stop, keep it, and run odzivd fsck", cli.Failed
-	case errors.Is(err, server.ErrHome), errors.Is(err, exchange.ErrExists):
-		return "a ledger is begun once; name another folder for a new one", cli.Failed
-	case errors.As(err, &failure):
+	if errors.As(err, &failure) {
 		return failure.Hint(), cli.Failed
 	}
 	return "", 0
+}
+
+// known are errors with one cause each, and what to do about it. The order
+// matters where one wraps another.
+var known = []struct {
+	is   error
+	hint string
+}{
+	{ledger.ErrRollback, "the database is older than what this server signed: stop, restore a newer one or import the missing entries from a mirror; never delete the anchor"},
+	{ledger.ErrAnchorEmpty, "the anchor folder does not belong to this database: put the right one back"},
+	{ledger.ErrTreeMismatch, "somebody or something changed the database: stop, keep it, and run odzivd fsck"},
+	{server.ErrHome, "nothing was touched; a ledger is begun once, so name another folder for a new one"},
+	{exchange.ErrExists, "nothing was touched; a ledger is begun once, so name another folder for a new one"},
+	{server.ErrNoHome, "name the folder with --dir, or make one with: odzivd init --host …"},
+	{server.ErrSettings, "mend server.json, or the flags of odzivd init"},
+	{server.ErrOtherKeys, "the council signs a genesis that names the keys this server printed at odzivd init --host"},
+	{directory.ErrMalformed, "the file is no signed genesis: odziv directory genesis makes one"},
+	{directory.ErrSigners, "every key of the council signs the genesis: odziv directory genesis"},
+	{api.ErrPlain, "listen on 127.0.0.1 behind a proxy with TLS 1.3, or give --tls-cert and --tls-key"},
+	{syscall.EADDRINUSE, "another server listens there: stop it, or choose another address with --listen"},
+	{syscall.EACCES, "check who owns the folder, or choose a port above 1023"},
+	{syscall.ENOSPC, "free space on this disk, then run the same command again; nothing was lost"},
+	{sqlstore.ErrNoFile, "begin the ledger with odzivd init --genesis, or put the database back"},
+	{fs.ErrNotExist, "check the name of the file"},
 }

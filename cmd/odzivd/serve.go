@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/odziv/odziv/internal/api"
+	"github.com/odziv/odziv/internal/cli"
 	"github.com/odziv/odziv/internal/exchange"
 	"github.com/odziv/odziv/internal/server"
 )
@@ -31,6 +32,9 @@ clients call.`,
 		Example: `  odzivd serve --dir /var/lib/odziv --listen 127.0.0.1:8443`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cli.JSON(cmd) {
+				return cli.UsageError("serve has no answer to print: leave out --json; it logs to standard error")
+			}
 			dir, _ := cmd.Flags().GetString("dir")
 			cert, err := certificate(certFile, keyFile)
 			if err != nil {
@@ -48,7 +52,10 @@ clients call.`,
 
 // certificate loads a certificate if one is named.
 func certificate(cert, key string) (*tls.Certificate, error) {
-	if cert == "" && key == "" {
+	if (cert == "") != (key == "") {
+		return nil, cli.UsageError("--tls-cert and --tls-key belong together")
+	}
+	if cert == "" {
 		return nil, nil
 	}
 	c, err := tls.LoadX509KeyPair(cert, key)

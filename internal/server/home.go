@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -11,12 +12,14 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/odziv/odziv/internal/exchange"
 	"github.com/odziv/odziv/internal/rules"
 	"github.com/odziv/odziv/internal/shred"
 	"github.com/odziv/odziv/internal/sqlstore"
+	"github.com/odziv/odziv/keys/directory"
 	"github.com/odziv/odziv/ledger"
 )
 
@@ -41,23 +44,55 @@ type Settings struct {
 	DB        string `json:"db"`        // sqlite:PATH; a relative path starts at the folder
 }
 
-// ErrHome says that the folder is a server's already, or is none.
+// Errors of a home. Each is wrapped with what it is about.
 var (
-	ErrHome   = errors.New("the folder belongs to a server already")
-	ErrNoHome = errors.New("the folder is no server's: run odzivd init first")
+	ErrHome      = errors.New("the folder belongs to a server already")
+	ErrNoHome    = errors.New("the folder is no server's")
+	ErrSettings  = errors.New("the settings make no sense")
+	ErrOtherKeys = errors.New("the genesis does not name this server's keys")
 )
 
+// hostName is what may stand in an origin: a name and perhaps a port.
+var hostName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$`)
+
+// maxHost bounds a host, in bytes (RFC 1035: 253 of a name, and a port).
+const maxHost = 253
+
+func (s Settings) check() error {
+	for name, host := range map[string]string{"host": s.Host, "authority": s.Authority} {
+		if !hostName.MatchString(host) || len(host) > maxHost {
+			return fmt.Errorf("%w: %s: %.40q is no host name, such as exchange.example.rs", ErrSettings, name, host)
+		}
+	}
+	if path, ok := strings.CutPrefix(s.DB, scheme); !ok || path == "" {
+		return fmt.Errorf("%w: db: %.40q does not begin with sqlite: and a path", ErrSettings, s.DB)
+	}
+	return nil
+}
+
+const scheme = "sqlite:"
+
 // InitHome makes the folder, its settings and keys, once. It never touches what
-// is there.
-func InitHome(dir string, s Settings) (*Home, error) {
-	h := &Home{Dir: dir, Settings: s}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+// is there, and what it made before a failure it removes again.
+func InitHome(dir string, s Settings) (h *Home, err error) {
+	if err := s.check(); err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(h.path("server.json")); !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: %w", dir, ErrHome)
+	h = &Home{Dir: dir, Settings: s}
+	names := []string{h.path("server.json"), h.seedPath(ledger.Dir), h.seedPath(ledger.Ev), h.path("keys", "period.key")}
+	for _, name := range names {
+		if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%s: %w", dir, ErrHome)
+		}
 	}
-	for _, sub := range []string{"keys", "anchor"} {
+	defer func() {
+		if err != nil {
+			for _, name := range names {
+				os.Remove(name)
+			}
+		}
+	}()
+	for _, sub := range []string{"", "keys", "anchor"} {
 		if err := os.MkdirAll(h.path(sub), 0o700); err != nil {
 			return nil, err
 		}
@@ -70,14 +105,47 @@ func InitHome(dir string, s Settings) (*Home, error) {
 	if err := shred.InitKeyFile(h.path("keys", "period.key")); err != nil {
 		return nil, err
 	}
-	data, err := json.MarshalIndent(s, "", "  ")
-	if err != nil {
-		return nil, err
-	}
-	return h, os.WriteFile(h.path("server.json"), append(data, '\n'), 0o600)
+	return h, h.writeSettings()
 }
 
-// OpenHome reads the settings of a server's folder.
+// writeSettings comes last: a folder with settings has everything else.
+func (h *Home) writeSettings() error {
+	data, err := json.MarshalIndent(h.Settings, "", "  ")
+	if err != nil {
+		return err
+	}
+	next := h.path("server.json.new")
+	if err := writeNew(next, append(data, '\n')); err != nil {
+		return err
+	}
+	return errors.Join(os.Rename(next, h.path("server.json")), syncFolder(h.Dir))
+}
+
+// writeNew writes a file that does not exist yet, for its owner alone, durably.
+func writeNew(name string, data []byte) error {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err = f.Write(data); err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, os.Remove(name))
+	}
+	return nil
+}
+
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// OpenHome reads the settings of a server's folder. A member it does not know
+// is an error: a misspelled one would silently be another's default.
 func OpenHome(dir string) (*Home, error) {
 	h := &Home{Dir: dir}
 	data, err := os.ReadFile(h.path("server.json"))
@@ -87,7 +155,15 @@ func OpenHome(dir string) (*Home, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(data, &h.Settings); err != nil {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&h.Settings); err != nil {
+		return nil, fmt.Errorf("%s: %w: %w", h.path("server.json"), ErrSettings, err)
+	}
+	if dec.More() {
+		return nil, fmt.Errorf("%s: %w: something follows the end", h.path("server.json"), ErrSettings)
+	}
+	if err := h.Settings.check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", h.path("server.json"), err)
 	}
 	return h, nil
@@ -103,12 +179,7 @@ func (h *Home) seedPath(l ledger.Log) string { return h.path("keys", l.String()+
 func writeSeed(path string) error {
 	var seed [32]byte
 	rand.Read(seed[:])
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(f, base64.StdEncoding.EncodeToString(seed[:]))
-	return errors.Join(err, f.Sync(), f.Close())
+	return writeNew(path, []byte(base64.StdEncoding.EncodeToString(seed[:])+"\n"))
 }
 
 // Signer opens the key that signs checkpoints of a log.
@@ -126,20 +197,72 @@ func (h *Home) Signer(l ledger.Log) (*ledger.SigningKey, error) {
 
 // DSN is where the database lies.
 func (h *Home) DSN() string {
-	path, ok := strings.CutPrefix(h.DB, "sqlite:")
-	if ok && !filepath.IsAbs(path) {
-		return "sqlite:" + h.path(path)
-	}
-	return h.DB
+	return scheme + h.database()
 }
 
-// Begin creates the database and makes genesis its first entry, once.
+func (h *Home) database() string {
+	path := strings.TrimPrefix(h.DB, scheme)
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return h.path(path)
+}
+
+// CheckGenesis wants a genesis to be complete and to name this server's keys,
+// each for its own log: any other ledger could never publish a checkpoint.
+func (h *Home) CheckGenesis(genesis []byte) (*directory.State, error) {
+	state, err := directory.New().Apply(genesis)
+	if err != nil {
+		return nil, err
+	}
+	named := map[ledger.Log]string{ledger.Dir: state.Logs().Dir, ledger.Ev: state.Logs().Ev}
+	for _, l := range ledger.Logs {
+		key, err := h.Signer(l)
+		if err != nil {
+			return nil, err
+		}
+		if vkey := key.VerifierKey(); vkey != named[l] {
+			return nil, fmt.Errorf("%w: %s is %s, not %s", ErrOtherKeys, l, vkey, named[l])
+		}
+	}
+	return state, nil
+}
+
+// beside are the names SQLite gives to what belongs to a database.
+var beside = []string{"", "-wal", "-shm", "-journal"}
+
+// Begin creates the database and makes genesis its first entry, once. It is
+// made under another name and gets its own when it is complete: a beginning that
+// failed, or crashed, is none.
 func (h *Home) Begin(ctx context.Context, genesis []byte, now int64) error {
-	store, err := sqlstore.Create(ctx, h.DSN())
+	path := h.database()
+	for _, suffix := range beside {
+		if _, err := os.Lstat(path + suffix); !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s: %w", path+suffix, exchange.ErrExists)
+		}
+	}
+	next := path + ".new"
+	removeDatabase(next)
+	if err := begin(ctx, scheme+next, genesis, now); err != nil {
+		removeDatabase(next)
+		return err
+	}
+	return errors.Join(os.Rename(next, path), syncFolder(filepath.Dir(path)))
+}
+
+func begin(ctx context.Context, dsn string, genesis []byte, now int64) error {
+	store, err := sqlstore.Create(ctx, dsn)
 	if err != nil {
 		return err
 	}
 	return errors.Join(exchange.Begin(ctx, store, genesis, now), store.Close())
+}
+
+// removeDatabase removes what was never a ledger; there may be nothing.
+func removeDatabase(path string) {
+	for _, suffix := range beside {
+		_ = os.Remove(path + suffix)
+	}
 }
 
 // OpenExchange opens the database and the exchange on it. The caller closes the

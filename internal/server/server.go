@@ -55,11 +55,11 @@ func Run(ctx context.Context, cfg Config) error {
 		p := ledger.NewPublisher(cfg.Exchange.Store, log, signer, cfg.Anchor)
 		start("signer "+log.String(), cfg.publishing(p))
 	}
-	start("bookkeeper", cfg.every(cfg.Bookkeep, func(ctx context.Context) error {
+	start("bookkeeper", cfg.trying("bookkeeper", cfg.Bookkeep, func(ctx context.Context) error {
 		_, err := cfg.Exchange.Bookkeep(ctx)
 		return err
 	}))
-	start("sweeper", cfg.every(cfg.Sweep, cfg.Exchange.Sweep))
+	start("sweeper", cfg.trying("sweeper", cfg.Sweep, cfg.Exchange.Sweep))
 	start("listener", func(ctx context.Context) error { return api.Serve(ctx, cfg.HTTP, cfg.Listener) })
 
 	ended := make(chan error, 1)
@@ -84,6 +84,17 @@ func (cfg *Config) publishing(p *ledger.Publisher) func(context.Context) error {
 		}
 		if err != nil && ctx.Err() == nil {
 			cfg.Log.Warn("no checkpoint this time", "error", err)
+		}
+		return nil
+	})
+}
+
+// trying runs f as every does, but says what fails and tries again: no answer
+// depends on it, so a full disk must not stop the server.
+func (cfg *Config) trying(part string, period time.Duration, f func(context.Context) error) func(context.Context) error {
+	return cfg.every(period, func(ctx context.Context) error {
+		if err := f(ctx); err != nil && ctx.Err() == nil {
+			cfg.Log.Warn("not this time", "part", part, "error", err)
 		}
 		return nil
 	})
