@@ -70,6 +70,7 @@ var known = []struct {
 	{server.ErrNoHome, "name the folder with --dir, or make one with: odzivd init --host …"},
 	{server.ErrSettings, "mend server.json, or the flags of odzivd init"},
 	{server.ErrOtherKeys, "the council signs a genesis that names the keys this server printed at odzivd init --host"},
+	{server.ErrForeignKey, "put the keys folder of this server back: no other key can sign this ledger"},
 	{directory.ErrMalformed, "the file is no signed genesis: odziv directory genesis makes one"},
 	{directory.ErrSigners, "every key of the council signs the genesis: odziv directory genesis"},
 	{api.ErrPlain, "listen on 127.0.0.1 behind a proxy with TLS 1.3, or give --tls-cert and --tls-key"},

@@ -50,6 +50,8 @@ var (
 	ErrNoHome    = errors.New("the folder is no server's")
 	ErrSettings  = errors.New("the settings make no sense")
 	ErrOtherKeys = errors.New("the genesis does not name this server's keys")
+
+	ErrForeignKey = errors.New("this is not the key that the directory names")
 )
 
 // hostName is what may stand in an origin: a name and perhaps a port.
@@ -294,7 +296,7 @@ func (h *Home) Signers(x *exchange.Exchange) (map[ledger.Log]ledger.Signer, erro
 			return nil, err
 		}
 		if key.VerifierKey() != named[l] {
-			return nil, fmt.Errorf("%s is not the key that the directory names for %s", h.seedPath(l), l)
+			return nil, fmt.Errorf("%s: %w for %s", h.seedPath(l), ErrForeignKey, l)
 		}
 		signers[l] = key
 	}
