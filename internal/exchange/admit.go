@@ -267,14 +267,14 @@ func (s *section) checkThread(c *messaging.Core, kind *rules.Kind) error {
 	if !ok || m.Case != c.Case {
 		return unknown
 	}
-	if m.Inst == c.From.Inst {
+	if s.oneParty(m.Desk, c.From.Desk) {
 		return nil
 	}
 	to, err := s.tx.Recipients(s.ctx, c.Re)
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(to, func(r RecipientRow) bool { return s.dir.InstOfDesk(r.Desk) == c.From.Inst }) {
+	if !slices.ContainsFunc(to, func(r RecipientRow) bool { return s.oneParty(r.Desk, c.From.Desk) }) {
 		return unknown
 	}
 	return nil

@@ -124,7 +124,7 @@ func (s *section) writeLevel(o *obligation.Obligation, l obligation.Level) (int,
 	if l.Level == 0 {
 		d.to = s.resolve(o, l.To)
 	} else {
-		reps, err := s.watching(o.Case, personOf(o), evidence.ScopeDuties)
+		reps, err := s.dutyWatchers(o)
 		if err != nil {
 			return 0, err
 		}
@@ -143,6 +143,16 @@ func (s *section) writeLevel(o *obligation.Obligation, l obligation.Level) (int,
 	}
 	_, err = s.record(notice)
 	return 2, err
+}
+
+// dutyWatchers are the representatives who learn that a duty is late. While the
+// message that opened it is on hold nobody does: it would tell of the message.
+func (s *section) dutyWatchers(o *obligation.Obligation) ([]string, error) {
+	m, ok, err := s.tx.Message(s.ctx, o.TriggerObj)
+	if err != nil || ok && m.Hold > s.now {
+		return nil, err
+	}
+	return s.watching(o.Case, personOf(o), evidence.ScopeDuties)
 }
 
 func personOf(o *obligation.Obligation) []string {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/odziv/odziv/internal/evidence"
+	"github.com/odziv/odziv/internal/statement"
 	"github.com/odziv/odziv/keys/directory"
 )
 
@@ -202,7 +203,23 @@ func (x *Exchange) heldFrom(ctx context.Context, v View, desk string, o evidence
 	if err != nil {
 		return nil, err
 	}
-	m, ok, err := v.Message(ctx, meta.Obj)
+	about := meta.Obj
+	if statement.IsID(about, statement.Obligation) { // a duty tells of the message that opened it
+		duty, _, err := v.Obligation(ctx, about)
+		if err != nil {
+			return nil, err
+		}
+		about = duty.TriggerObj
+	}
+	return x.heldMessage(ctx, v, desk, about)
+}
+
+// heldMessage says whether a message is on hold for a representative's desk.
+func (x *Exchange) heldMessage(ctx context.Context, v View, desk, msg string) (*evidence.Held, error) {
+	if x.Directory().TypeOfDesk(desk) != directory.Representative {
+		return nil, nil
+	}
+	m, ok, err := v.Message(ctx, msg)
 	if err != nil || !ok || m.Hold <= x.Clock.Now() {
 		return nil, err
 	}

@@ -2,6 +2,8 @@ package exchange
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	"github.com/odziv/odziv/internal/statement"
 	"github.com/odziv/odziv/keys/directory"
@@ -66,6 +68,13 @@ func (x *Exchange) Duties(ctx context.Context, c Caller, q DutyQuery) (DutyPage,
 			return err
 		}
 		for _, o := range rows {
+			held, err := x.heldMessage(ctx, v, q.Desk, o.TriggerObj)
+			if err != nil {
+				return err
+			}
+			if held != nil { // what a secret message opened would tell of it
+				continue
+			}
 			duty, err := x.duty(ctx, v, o, now)
 			if err != nil {
 				return err
@@ -114,6 +123,12 @@ func (x *Exchange) DutyByID(ctx context.Context, c Caller, id string) (Duty, err
 		if !ok || !x.partyTo(c, &o) {
 			return notFound()
 		}
+		officer, _ := x.Directory().OfficerByKey(c.Key)
+		for _, desk := range x.Directory().DesksOf(officer.U) {
+			if held, err := x.heldMessage(ctx, v, desk, o.TriggerObj); err != nil || held != nil {
+				return errors.Join(err, notFound())
+			}
+		}
 		duty, err = x.duty(ctx, v, o, x.Clock.Now())
 		return err
 	})
@@ -128,9 +143,9 @@ func (x *Exchange) partyTo(c Caller, o *obligation.Obligation) bool {
 	if !ok || !officer.ActiveAt(x.Clock.Now()) {
 		return false
 	}
-	return dir.IsMember(o.Obligor, officer.U) || dir.IsMember(o.Obligee, officer.U) ||
-		dir.TypeOfDesk(o.Obligee) != directory.Representative && officer.Inst == dir.InstOfDesk(o.Obligee) ||
-		officer.Inst == dir.InstOfDesk(o.Obligor)
+	return slices.ContainsFunc(dir.DesksOf(officer.U), func(desk string) bool {
+		return oneParty(dir, desk, o.Obligor) || oneParty(dir, desk, o.Obligee)
+	})
 }
 
 // duty computes what now makes of an obligation.

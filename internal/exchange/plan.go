@@ -149,7 +149,7 @@ func (s *section) planAttested(p *plan, b *messaging.Attested) error {
 	if err != nil {
 		return err
 	}
-	if len(rows) > 0 && !slices.ContainsFunc(rows, func(r PartyRow) bool { return r.Inst == b.By.Inst }) {
+	if len(rows) > 0 && !s.among(rows, b.By.Desk) {
 		return refuse(Forbidden, "party", "the institution is not party to this case")
 	}
 	for _, r := range rows {
@@ -157,6 +157,26 @@ func (s *section) planAttested(p *plan, b *messaging.Attested) error {
 	}
 	return nil
 }
+
+// among reports whether a desk, or another of its institution, is party. A
+// representative's desk stands for itself alone: two who oppose each other may
+// have one sponsor.
+func (s *section) among(rows []PartyRow, desk string) bool {
+	return slices.ContainsFunc(rows, func(r PartyRow) bool { return s.oneParty(r.Desk, desk) })
+}
+
+// oneParty reports whether two desks speak for the same party.
+func (s *section) oneParty(a, b string) bool { return oneParty(s.dir, a, b) }
+
+func oneParty(dir *directory.State, a, b string) bool {
+	if a == b {
+		return true
+	}
+	rep := dir.TypeOfDesk(a) == directory.Representative || dir.TypeOfDesk(b) == directory.Representative
+	return !rep && dir.InstOfDesk(a) == dir.InstOfDesk(b)
+}
+
+func (s *section) isRep(desk string) bool { return s.dir.TypeOfDesk(desk) == directory.Representative }
 
 func (s *section) partiesOf(cas string) ([]PartyRow, error) {
 	cases, err := s.tx.Linked(s.ctx, cas)
@@ -175,7 +195,7 @@ func (s *section) planLink(p *plan, b *messaging.CaseLink) error {
 		if err != nil {
 			return err
 		}
-		mine := slices.ContainsFunc(rows, func(r PartyRow) bool { return r.Inst == b.By.Inst })
+		mine := s.among(rows, b.By.Desk)
 		if len(rows) > 0 && !mine {
 			return refuse(Forbidden, "party", "the institution is not party to every case it links")
 		}
@@ -199,7 +219,7 @@ func (s *section) planGrant(p *plan, b *evidence.Grant, d *statement.DSSE) error
 		return err
 	}
 	insts := s.signerInsts(d)
-	if !slices.ContainsFunc(rows, func(r PartyRow) bool { return slices.Contains(insts, r.Inst) }) {
+	if !slices.ContainsFunc(rows, func(r PartyRow) bool { return slices.Contains(insts, r.Inst) && !s.isRep(r.Desk) }) {
 		return refuse(Forbidden, "party", "no signer's institution is party to the case")
 	}
 	if !slices.Contains(insts, desk.Inst) || len(insts) < 2 {
@@ -254,11 +274,12 @@ func (s *section) planGrantEnd(p *plan, b *evidence.GrantEnd) error {
 	if err != nil {
 		return err
 	}
-	party, err := s.tx.Party(s.ctx, cases, b.By.Inst)
+	rows, err := s.tx.Parties(s.ctx, cases)
 	if err != nil {
 		return err
 	}
-	if !party && s.dir.InstOfDesk(g.Desk) != b.By.Inst {
+	sponsor := s.dir.InstOfDesk(g.Desk) == b.By.Inst && !s.isRep(b.By.Desk)
+	if !sponsor && b.By.Desk != g.Desk && !s.among(rows, b.By.Desk) {
 		return notFound()
 	}
 	p.cas, p.subj, p.to = g.Case, g.Subj, append(p.to, g.Desk)
@@ -283,7 +304,7 @@ func (s *section) planConflict(p *plan, b *consent.ConflictSet) error {
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(rows, func(r PartyRow) bool { return r.Inst == b.By.Inst }) {
+	if !s.among(rows, b.By.Desk) {
 		return refuse(Forbidden, "party", "the institution is not party to this case")
 	}
 	p.readers(rows, b.Who)
