@@ -49,7 +49,10 @@ func (o *Office) syncDirectory(ctx context.Context) error {
 	if cp.Size < int64(len(o.Notebook.leaves)) {
 		return o.lie("the directory became smaller", o.Notebook.marks.Dir, signed)
 	}
-	if err := o.extendsMark(dir, all, signed); err != nil {
+	if cp.Size == 0 {
+		return o.lie("its directory has no genesis", signed)
+	}
+	if err := o.extendsMark(dir, cp, all, signed); err != nil {
 		return err
 	}
 	// Entries beyond the checkpoint wait for the next one.
@@ -62,7 +65,7 @@ func (o *Office) syncDirectory(ctx context.Context) error {
 
 // extendsMark holds the entries against the last checkpoint seen, when the
 // entries that it was made of are not in the notebook any more.
-func (o *Office) extendsMark(dir *directory.State, all [][]byte, signed []byte) error {
+func (o *Office) extendsMark(dir *directory.State, cp ledger.Checkpoint, all [][]byte, signed []byte) error {
 	mark := o.Notebook.marks.Dir
 	if len(mark) == 0 {
 		return nil
@@ -71,7 +74,7 @@ func (o *Office) extendsMark(dir *directory.State, all [][]byte, signed []byte) 
 	if err != nil || old.Size <= int64(len(o.Notebook.leaves)) {
 		return err
 	}
-	if int64(len(all)) < old.Size || rootOf(all[:old.Size]) != old.Root {
+	if cp.Size < old.Size || int64(len(all)) < old.Size || rootOf(all[:old.Size]) != old.Root {
 		return o.lie("the directory is not the one that was seen before", mark, signed)
 	}
 	return nil
