@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/odziv/odziv/internal/cli"
+	"github.com/odziv/odziv/internal/exchange"
 	"github.com/odziv/odziv/internal/scenario"
 	"github.com/odziv/odziv/internal/sqlstore"
 )
@@ -91,7 +92,7 @@ func explain(err error) (hint string, code int) {
 		return "docs/scenarios.md describes every member", cli.Failed
 	case errors.Is(err, context.Canceled):
 		return "interrupted; nothing runs any more, and a temporary folder is gone", cli.Failed
-	case errors.Is(err, fs.ErrExist), errors.Is(err, sqlstore.ErrExists):
+	case errors.Is(err, fs.ErrExist), errors.Is(err, sqlstore.ErrExists), errors.Is(err, exchange.ErrExists):
 		return "name a folder or database that is not there yet", cli.Failed
 	}
 	return "", 0
