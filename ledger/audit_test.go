@@ -218,7 +218,7 @@ func TestCheckNamesEveryRow(t *testing.T) {
 			t.Fatal(err)
 		}
 		if i%29 == 0 || i == size-1 {
-			step(t, ledger.NewPublisher(m, ledger.Ev, key, anchor), i)
+			step(t, ledger.NewPublisher(m, ledger.Ev, key, anchor, ledger.Unwatched{}), i)
 		}
 	}
 	want := func(part ledger.Part, pos int64) {
@@ -379,7 +379,7 @@ func TestCheckWrongSizes(t *testing.T) {
 		})
 	}
 	m := grown(t, 300)
-	step(t, ledger.NewPublisher(m, ledger.Ev, key, storagetest.NewAnchor()), 1)
+	step(t, ledger.NewPublisher(m, ledger.Ev, key, storagetest.NewAnchor(), ledger.Unwatched{}), 1)
 	var head ledger.Head
 	view(t, m, func(r ledger.Reader) { head = ledger.Head{Size: 256, Root: at(t, r, 256).Root} })
 	m.ForgeHead(ledger.Ev, head)

@@ -81,6 +81,9 @@ var (
 	ErrRollback = errors.New("ledger does not extend what was published; " +
 		"stop writing, import the missing entries from a mirror, verify, then start again; never issue an index twice")
 
+	// ErrContradicted: a witness holds a larger tree, or another one.
+	ErrContradicted = errors.New("a witness has seen another ledger under this name")
+
 	// ErrAnchorEmpty: checkpoints were published, but the anchor outside the
 	// database holds none.
 	ErrAnchorEmpty = errors.New("the anchor outside the database is empty although checkpoints were published; " +

@@ -174,7 +174,7 @@ func TestProofBounds(t *testing.T) {
 func TestProofFor(t *testing.T) {
 	ctx := context.Background()
 	m := grown(t, 3)
-	p := ledger.NewPublisher(m, ledger.Ev, key, storagetest.NewAnchor())
+	p := ledger.NewPublisher(m, ledger.Ev, key, storagetest.NewAnchor(), ledger.Unwatched{})
 	proof := func(idx int64) (out ledger.Proof, err error) {
 		view(t, m, func(r ledger.Reader) { out, err = ledger.ProofFor(ctx, r, ledger.Ev, idx) })
 		return out, err

@@ -1,9 +1,12 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // RefreshEvery is how long a checkpoint stands before it is published again
@@ -19,38 +22,109 @@ type Publisher struct {
 	log     Log
 	signer  Signer
 	anchor  Anchor
+	others  *cosigning
 }
 
 // NewPublisher returns the publisher of log; the signer's name is the origin.
-func NewPublisher(storage Storage, log Log, signer Signer, anchor Anchor) *Publisher {
-	return &Publisher{storage: storage, log: log, signer: signer, anchor: anchor}
+// others are asked to cosign, under the policy they know.
+func NewPublisher(storage Storage, log Log, signer Signer, anchor Anchor, others Witnesses) *Publisher {
+	return &Publisher{storage: storage, log: log, signer: signer, anchor: anchor, others: newCosigning(log, others)}
 }
 
 // Step publishes a checkpoint if the log has grown since the last one or that
-// one is RefreshEvery old, and says whether it did. It returns the last
-// published checkpoint as it now stands. now is in ms since 1970 UTC.
+// one is RefreshEvery old, or adds cosignatures that came late, and says whether
+// it did. It returns the last published checkpoint as it now stands. now is in
+// ms since 1970 UTC. It waits at most a second for witnesses.
 //
 // Before signing it proves that the log extends both the last checkpoint in the
 // database and the one in the anchor. If not, the error wraps [ErrRollback] (or
 // [ErrTreeMismatch], [ErrAnchorEmpty]): the server must stop accepting writes.
-// The order is sign, anchor, publish, and no transaction is open while the
-// signer and the anchor are asked; so what anybody may have seen is anchored.
+// So it does when witnesses without whom there is no quorum hold another tree.
+// The order is sign, anchor, ask, publish, and no transaction is open while the
+// signer, the anchor and witnesses are asked; so what anybody may have seen is
+// anchored.
 func (p *Publisher) Step(ctx context.Context, now int64) (Published, bool, error) {
 	head, last, err := p.examine(ctx)
 	if err != nil {
 		return Published{}, false, err
 	}
 	if last.Exists() && head.Size == last.Size && now-last.At < RefreshEvery {
-		return last, false, nil
+		return p.complete(ctx, last, now)
 	}
-	note, err := SignCheckpoint(ctx, p.signer, Checkpoint{Origin: p.origin(), Size: head.Size, Root: head.Root})
+	c := Checkpoint{Origin: p.origin(), Size: head.Size, Root: head.Root}
+	note, err := SignCheckpoint(ctx, p.signer, c)
 	if err != nil {
 		return Published{}, false, err
 	}
 	if err := p.anchor.Keep(ctx, p.log, note); err != nil {
 		return Published{}, false, fmt.Errorf("ledger: anchor %s: %w", p.log, err)
 	}
-	return p.publish(ctx, last, Published{Size: head.Size, Root: head.Root, Note: note, At: now})
+	if note, err = p.others.collect(ctx, c, note, p.proveTo(c.Size)); err != nil {
+		return Published{}, false, err
+	}
+	return p.publish(ctx, last, p.judged(Published{Size: head.Size, Root: head.Root, Note: note, At: now}))
+}
+
+// Consult shows the last published checkpoint to the witnesses before anything
+// new is signed: an old backup is then noticed while the one history is whole.
+// The error wraps [ErrRollback]; witnesses that do not answer stop nothing.
+func (p *Publisher) Consult(ctx context.Context) error {
+	_, last, err := p.examine(ctx)
+	if err != nil || !last.Exists() {
+		return err
+	}
+	c := Checkpoint{Origin: p.origin(), Size: last.Size, Root: last.Root}
+	_, err = p.others.collect(ctx, c, ownNote(last.Note), p.proveTo(c.Size))
+	return err
+}
+
+// Doubts names the witnesses that hold another tree than this one, by their name
+// in the policy. One of them may lie; an operator looks into it.
+func (p *Publisher) Doubts() map[string]error { return p.others.doubts() }
+
+// complete publishes the checkpoint that stands once more, if witnesses
+// cosigned it after it was published.
+func (p *Publisher) complete(ctx context.Context, last Published, now int64) (Published, bool, error) {
+	policy := p.others.outside.Policy(p.log)
+	if last.Cosigs >= len(policy.Witnesses()) {
+		return last, false, nil
+	}
+	c := Checkpoint{Origin: p.origin(), Size: last.Size, Root: last.Root}
+	note, err := p.others.collect(ctx, c, ownNote(last.Note), p.proveTo(c.Size))
+	if err != nil {
+		return Published{}, false, err
+	}
+	next := p.judged(Published{Size: last.Size, Root: last.Root, Note: note, At: now})
+	if next.Cosigs <= last.Cosigs {
+		return last, false, nil
+	}
+	return p.publish(ctx, last, next)
+}
+
+// judged counts who cosigned, under the policy in force now.
+func (p *Publisher) judged(next Published) Published {
+	policy := p.others.outside.Policy(p.log)
+	names := policy.Cosigned(next.Note)
+	next.Cosigs, next.Quorum = len(names), policy.Met(names)
+	return next
+}
+
+// proveTo proves earlier sizes to be the beginning of the tree of size.
+func (p *Publisher) proveTo(size int64) ProveFrom {
+	return func(ctx context.Context, old int64) (proof tlog.TreeProof, err error) {
+		err = p.storage.View(ctx, func(r Reader) error {
+			proof, err = ProveConsistency(ctx, r, p.log, old, size)
+			return err
+		})
+		return proof, err
+	}
+}
+
+// ownNote cuts a note after its first signature, which is the log's own.
+func ownNote(signed []byte) []byte {
+	text, lines, _ := bytes.Cut(signed, []byte("\n\n"))
+	end := len(text) + 2 + bytes.IndexByte(lines, '\n') + 1
+	return signed[:end:end]
 }
 
 // Adopt puts the last checkpoint of the database into an empty anchor, after

@@ -32,7 +32,7 @@ func step(t testing.TB, p *ledger.Publisher, now int64) (ledger.Published, bool)
 
 func TestPublisherSchedule(t *testing.T) {
 	m := storagetest.NewMemory()
-	p := ledger.NewPublisher(m, ledger.Ev, key, storagetest.NewAnchor())
+	p := ledger.NewPublisher(m, ledger.Ev, key, storagetest.NewAnchor(), ledger.Unwatched{})
 	const five = ledger.RefreshEvery
 	for i, c := range []struct {
 		grow int
@@ -128,12 +128,12 @@ func TestPublisherHaltsOnRollback(t *testing.T) {
 			}
 		}
 		anchor := storagetest.NewAnchor()
-		step(t, ledger.NewPublisher(m, ledger.Ev, key, anchor), 1)
+		step(t, ledger.NewPublisher(m, ledger.Ev, key, anchor, ledger.Unwatched{}), 1)
 		if what == "untouched" {
 			storagetest.Append(m, ledger.Ev, 1, []byte("grown"))
 		}
 		s := c.change(m, before)
-		_, did, err := ledger.NewPublisher(s, ledger.Ev, key, anchor).Step(ctx, 2)
+		_, did, err := ledger.NewPublisher(s, ledger.Ev, key, anchor, ledger.Unwatched{}).Step(ctx, 2)
 		if !errors.Is(err, c.want) || (c.want == nil) != (err == nil) || did != (err == nil) {
 			t.Errorf("%s: published %v, error %v, want %v", what, did, err, c.want)
 		}
@@ -143,9 +143,9 @@ func TestPublisherHaltsOnRollback(t *testing.T) {
 func TestPublisherNeedsItsAnchor(t *testing.T) {
 	ctx := context.Background()
 	m := grown(t, 3)
-	first := ledger.NewPublisher(m, ledger.Ev, key, storagetest.NewAnchor())
+	first := ledger.NewPublisher(m, ledger.Ev, key, storagetest.NewAnchor(), ledger.Unwatched{})
 	step(t, first, 1)
-	lost := ledger.NewPublisher(m, ledger.Ev, key, storagetest.NewAnchor())
+	lost := ledger.NewPublisher(m, ledger.Ev, key, storagetest.NewAnchor(), ledger.Unwatched{})
 	if _, _, err := lost.Step(ctx, 2); !errors.Is(err, ledger.ErrAnchorEmpty) {
 		t.Fatalf("with an empty anchor: %v", err)
 	}
@@ -162,16 +162,16 @@ func TestPublisherNeedsItsAnchor(t *testing.T) {
 		t.Errorf("rolled back after adopting: %v", err)
 	}
 
-	fresh := ledger.NewPublisher(storagetest.NewMemory(), ledger.Ev, key, storagetest.NewAnchor())
+	fresh := ledger.NewPublisher(storagetest.NewMemory(), ledger.Ev, key, storagetest.NewAnchor(), ledger.Unwatched{})
 	if err := fresh.Adopt(ctx); err != nil {
 		t.Errorf("adopting where nothing was published: %v", err)
 	}
 	step(t, fresh, 1)
 
 	forged := grown(t, 3)
-	step(t, ledger.NewPublisher(forged, ledger.Ev, key, storagetest.NewAnchor()), 1)
+	step(t, ledger.NewPublisher(forged, ledger.Ev, key, storagetest.NewAnchor(), ledger.Unwatched{}), 1)
 	forged.ForgeCheckpoint(ledger.Ev, ledger.Published{Size: 3, Root: tlog.Hash{1}})
-	if err := ledger.NewPublisher(forged, ledger.Ev, key, storagetest.NewAnchor()).Adopt(ctx); !errors.Is(err, ledger.ErrRollback) {
+	if err := ledger.NewPublisher(forged, ledger.Ev, key, storagetest.NewAnchor(), ledger.Unwatched{}).Adopt(ctx); !errors.Is(err, ledger.ErrRollback) {
 		t.Errorf("adopted what the log does not extend: %v", err)
 	}
 }
@@ -185,7 +185,7 @@ func TestPublisherRefusesAForeignAnchor(t *testing.T) {
 	}
 	for what, note := range map[string][]byte{"another log": other, "garbage": []byte("x\n")} {
 		anchor.Keep(ctx, ledger.Ev, note)
-		if _, _, err := ledger.NewPublisher(storagetest.NewMemory(), ledger.Ev, key, anchor).Step(ctx, 1); err == nil {
+		if _, _, err := ledger.NewPublisher(storagetest.NewMemory(), ledger.Ev, key, anchor, ledger.Unwatched{}).Step(ctx, 1); err == nil {
 			t.Errorf("%s: published", what)
 		}
 	}
@@ -229,7 +229,7 @@ func TestPublisherPublishesNothingHalf(t *testing.T) {
 	} {
 		m := grown(t, 3)
 		c.anchor.Anchor = storagetest.NewAnchor()
-		_, did, err := ledger.NewPublisher(m, ledger.Ev, c.signer, c.anchor).Step(ctx, 1)
+		_, did, err := ledger.NewPublisher(m, ledger.Ev, c.signer, c.anchor, ledger.Unwatched{}).Step(ctx, 1)
 		if !errors.Is(err, broken) || did {
 			t.Errorf("%s: published %v, %v", what, did, err)
 		}
@@ -239,7 +239,7 @@ func TestPublisherPublishesNothingHalf(t *testing.T) {
 			}
 		})
 		c.anchor.last, c.anchor.keep = nil, nil
-		if _, did := step(t, ledger.NewPublisher(m, ledger.Ev, key, c.anchor), 2); !did {
+		if _, did := step(t, ledger.NewPublisher(m, ledger.Ev, key, c.anchor, ledger.Unwatched{}), 2); !did {
 			t.Errorf("%s: did not recover", what)
 		}
 	}
@@ -258,7 +258,7 @@ func TestPublisherHoldsNoTransaction(t *testing.T) {
 		return key.Sign(ctx, text)
 	}}
 	anchor := scriptedAnchor{Anchor: storagetest.NewAnchor(), last: write, keep: write}
-	got, did := step(t, ledger.NewPublisher(m, ledger.Ev, signer, anchor), 1)
+	got, did := step(t, ledger.NewPublisher(m, ledger.Ev, signer, anchor, ledger.Unwatched{}), 1)
 	if !did || got.Size != 4 || headOf(t, m).Size != 6 {
 		t.Errorf("published %v at %d of %d", did, got.Size, headOf(t, m).Size)
 	}
@@ -269,21 +269,21 @@ func TestPublisherHoldsNoTransaction(t *testing.T) {
 func TestPublisherLosesARace(t *testing.T) {
 	shared := storagetest.NewAnchor()
 	m := grown(t, 3)
-	second := ledger.NewPublisher(m, ledger.Ev, key, shared)
+	second := ledger.NewPublisher(m, ledger.Ev, key, shared, ledger.Unwatched{})
 	overtake := scriptedAnchor{Anchor: shared, keep: func() error {
 		storagetest.Append(m, ledger.Ev, 1, []byte("meanwhile"))
 		step(t, second, 5)
 		return nil
 	}}
-	got, did := step(t, ledger.NewPublisher(m, ledger.Ev, key, overtake), 1)
+	got, did := step(t, ledger.NewPublisher(m, ledger.Ev, key, overtake, ledger.Unwatched{}), 1)
 	if did || got.Size != 4 || got.At != 5 {
 		t.Errorf("the loser published %v, says %d at %d", did, got.Size, got.At)
 	}
 
 	shared = storagetest.NewAnchor()
 	m = grown(t, 3)
-	second = ledger.NewPublisher(m, ledger.Ev, key, shared)
-	if _, did := step(t, ledger.NewPublisher(m, ledger.Ev, key, &lateAnchor{Anchor: shared, after: func() { step(t, second, 1) }}), 1); did {
+	second = ledger.NewPublisher(m, ledger.Ev, key, shared, ledger.Unwatched{})
+	if _, did := step(t, ledger.NewPublisher(m, ledger.Ev, key, &lateAnchor{Anchor: shared, after: func() { step(t, second, 1) }}, ledger.Unwatched{}), 1); did {
 		t.Error("published although the other had just done so")
 	}
 }
@@ -311,10 +311,10 @@ func TestPublisherAfterACrash(t *testing.T) {
 	crash := scriptedAnchor{Anchor: anchor, keep: nil}
 	ctx, cancel := context.WithCancel(context.Background())
 	crash.keep = func() error { cancel(); return nil }
-	if _, did, err := ledger.NewPublisher(m, ledger.Ev, key, crash).Step(ctx, 1); err == nil || did {
+	if _, did, err := ledger.NewPublisher(m, ledger.Ev, key, crash, ledger.Unwatched{}).Step(ctx, 1); err == nil || did {
 		t.Fatalf("published after the crash: %v, %v", did, err)
 	}
-	if got, did := step(t, ledger.NewPublisher(m, ledger.Ev, key, anchor), 2); !did || got.Size != 3 || got.Seq != 0 {
+	if got, did := step(t, ledger.NewPublisher(m, ledger.Ev, key, anchor, ledger.Unwatched{}), 2); !did || got.Size != 3 || got.Seq != 0 {
 		t.Errorf("after the crash: %v, %+v", did, got)
 	}
 }

@@ -7,15 +7,18 @@ import (
 )
 
 // Published is one checkpoint that left the program. Note is the signed note,
-// verbatim; Cosigs counts the witnesses' signatures in it; At is in ms since
-// 1970 UTC. Seq tells apart notes of one Size: the first is 0, a refresh or a
-// late cosignature takes the next.
+// verbatim; Cosigs counts the witnesses' signatures in it, and Quorum says
+// whether they were as many as the policy asked for then (under a policy that
+// asks nobody they always are). At is in ms since 1970 UTC. Seq tells apart
+// notes of one Size: the first is 0, a refresh or a late cosignature takes the
+// next.
 type Published struct {
 	Size   int64
 	Seq    int
 	Root   tlog.Hash
 	Note   []byte
 	Cosigs int
+	Quorum bool
 	At     int64
 }
 
@@ -47,10 +50,15 @@ type Reader interface {
 	// these the one with the greatest Seq, or [Nothing].
 	LastCheckpoint(ctx context.Context, log Log) (Published, error)
 
-	// CheckpointFor returns the first checkpoint that covers entry idx: the
-	// least Size above idx, with Seq 0. It never changes once it exists, which
-	// is why evidence uses it. [Nothing] if none covers idx yet.
+	// CheckpointFor returns the first checkpoint under Quorum that covers entry
+	// idx: the least (Size, Seq) with Size above idx. It never changes once it
+	// exists, which is why evidence uses it. [Nothing] if none covers idx yet.
 	CheckpointFor(ctx context.Context, log Log, idx int64) (Published, error)
+
+	// CheckpointAt returns the checkpoint under Quorum of the greatest (Size,
+	// Seq) among those published at or before a time: what the public may see.
+	// [Nothing] if there was none.
+	CheckpointAt(ctx context.Context, log Log, at int64) (Published, error)
 
 	// Checkpoints returns up to limit (at most MaxPage) checkpoints after the
 	// one given, by (Size, Seq) ascending. Start after [Nothing].
@@ -78,9 +86,10 @@ type Tx interface {
 	MoveHead(ctx context.Context, log Log, old, new Head) error
 
 	// PublishCheckpoint adds p. Either p.Size is larger than every size
-	// published, at most that of the head, and p.Seq is 0; or p.Size was
-	// published before with the same Root and p.Seq is one more than its
-	// greatest. Else the error wraps [ErrConflict].
+	// published, at most that of the head, and p.Seq is 0; or p.Size and p.Root
+	// are those of the last published, and p.Seq is one more than its. Else the
+	// error wraps [ErrConflict]. So nothing is ever published before something
+	// that stands, which is what freezes [Reader.CheckpointFor].
 	PublishCheckpoint(ctx context.Context, log Log, p Published) error
 }
 

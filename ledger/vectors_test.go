@@ -201,7 +201,7 @@ func TestVectorProofFile(t *testing.T) {
 	key := vectorKey(t, v)
 	m := grown(t, 5)
 	anchor := storagetest.NewAnchor()
-	if _, _, err := ledger.NewPublisher(m, ledger.Ev, key, anchor).Step(context.Background(), 1); err != nil {
+	if _, _, err := ledger.NewPublisher(m, ledger.Ev, key, anchor, ledger.Unwatched{}).Step(context.Background(), 1); err != nil {
 		t.Fatal(err)
 	}
 	view(t, m, func(r ledger.Reader) {

@@ -31,7 +31,7 @@ func publish(t *testing.T) *book {
 	if err := storagetest.Append(b.store, ledger.Ev, 1772442000000, b.leaves...); err != nil {
 		t.Fatal(err)
 	}
-	pub := ledger.NewPublisher(b.store, ledger.Ev, b.key, storagetest.NewAnchor())
+	pub := ledger.NewPublisher(b.store, ledger.Ev, b.key, storagetest.NewAnchor(), ledger.Unwatched{})
 	p, done, err := pub.Step(context.Background(), 1772442001000)
 	if err != nil || !done {
 		t.Fatal(done, err)

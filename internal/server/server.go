@@ -52,7 +52,7 @@ func Run(ctx context.Context, cfg Config) error {
 		})
 	}
 	for log, signer := range cfg.Signers {
-		p := ledger.NewPublisher(cfg.Exchange.Store, log, signer, cfg.Anchor)
+		p := ledger.NewPublisher(cfg.Exchange.Store, log, signer, cfg.Anchor, ledger.Unwatched{})
 		start("signer "+log.String(), cfg.publishing(p))
 	}
 	start("bookkeeper", cfg.trying("bookkeeper", cfg.Bookkeep, func(ctx context.Context) error {

@@ -79,13 +79,12 @@ func (t *tx) PublishCheckpoint(ctx context.Context, log ledger.Log, p ledger.Pub
 	if err := t.checkPublish(ctx, log, p); err != nil {
 		return err
 	}
-	const query = "INSERT INTO checkpoint (log, size, seq, root, note, cosigs, at) VALUES ($1, $2, $3, $4, $5, $6, $7)"
-	_, err := t.exec(ctx, query, int64(log), p.Size, p.Seq, p.Root[:], blob(p.Note), p.Cosigs, p.At)
+	const query = "INSERT INTO checkpoint (log, size, seq, root, note, cosigs, quorum, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+	_, err := t.exec(ctx, query, int64(log), p.Size, p.Seq, p.Root[:], blob(p.Note), p.Cosigs, p.Quorum, p.At)
 	return err
 }
 
-// checkPublish holds p against the greatest checkpoint, or, if p refreshes an
-// older size, against the last one of that size.
+// checkPublish wants p to come after the last checkpoint.
 func (t *tx) checkPublish(ctx context.Context, log ledger.Log, p ledger.Published) error {
 	head, err := t.Head(ctx, log)
 	if err != nil {
@@ -95,14 +94,9 @@ func (t *tx) checkPublish(ctx context.Context, log ledger.Log, p ledger.Publishe
 	if err != nil {
 		return err
 	}
-	if p.Size > last.Size && p.Size <= head.Size && p.Seq == 0 {
-		return nil
-	}
-	same, err := t.checkpoint(ctx, log, checkpointColumns+"AND size = $2 ORDER BY seq DESC LIMIT 1", p.Size)
-	if err != nil {
-		return err
-	}
-	if same.Exists() && p.Root == same.Root && p.Seq == same.Seq+1 {
+	grown := p.Size > last.Size && p.Size <= head.Size && p.Seq == 0
+	again := last.Exists() && p.Size == last.Size && p.Root == last.Root && p.Seq == last.Seq+1
+	if grown || again {
 		return nil
 	}
 	return fmt.Errorf("sqlstore: checkpoint of %s at size %d, seq %d is not next: %w", log, p.Size, p.Seq, ledger.ErrConflict)

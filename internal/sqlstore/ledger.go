@@ -104,7 +104,7 @@ func (v *view) Entries(ctx context.Context, log ledger.Log, from, to int64) ([][
 	return leaves, nil
 }
 
-const checkpointColumns = "SELECT size, seq, root, note, cosigs, at FROM checkpoint WHERE log = $1 "
+const checkpointColumns = "SELECT size, seq, root, note, cosigs, quorum, at FROM checkpoint WHERE log = $1 "
 
 // LastCheckpoint implements ledger.Reader.
 func (v *view) LastCheckpoint(ctx context.Context, log ledger.Log) (ledger.Published, error) {
@@ -113,7 +113,12 @@ func (v *view) LastCheckpoint(ctx context.Context, log ledger.Log) (ledger.Publi
 
 // CheckpointFor implements ledger.Reader.
 func (v *view) CheckpointFor(ctx context.Context, log ledger.Log, idx int64) (ledger.Published, error) {
-	return v.checkpoint(ctx, log, checkpointColumns+"AND size > $2 AND seq = 0 ORDER BY size LIMIT 1", idx)
+	return v.checkpoint(ctx, log, checkpointColumns+"AND size > $2 AND quorum = 1 ORDER BY size, seq LIMIT 1", idx)
+}
+
+// CheckpointAt implements ledger.Reader.
+func (v *view) CheckpointAt(ctx context.Context, log ledger.Log, at int64) (ledger.Published, error) {
+	return v.checkpoint(ctx, log, checkpointColumns+"AND at <= $2 AND quorum = 1 ORDER BY size DESC, seq DESC LIMIT 1", at)
 }
 
 func (v *view) checkpoint(ctx context.Context, log ledger.Log, query string, args ...any) (ledger.Published, error) {
@@ -140,7 +145,7 @@ func (v *view) checkpoints(ctx context.Context, log ledger.Log, query string, ar
 	err = v.each(ctx, query, append([]any{int64(log)}, args...), func(rows *sql.Rows) error {
 		var p ledger.Published
 		var root []byte
-		if err := rows.Scan(&p.Size, &p.Seq, &root, &p.Note, &p.Cosigs, &p.At); err != nil {
+		if err := rows.Scan(&p.Size, &p.Seq, &root, &p.Note, &p.Cosigs, &p.Quorum, &p.At); err != nil {
 			return err
 		}
 		list = append(list, p)

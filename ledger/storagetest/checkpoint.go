@@ -59,18 +59,17 @@ func caseCheckpointOrder(s *suite) {
 	s.publish(0)
 	late := first
 	late.Seq = 2
-	s.update(func(tx ledger.Tx) error { return tx.PublishCheckpoint(s.ctx, ledger.Ev, late) })
 	s.view(func(r ledger.Reader) { s.wantCheckpoint(r, ledger.Ev, "last", 6, 0) })
 
 	for what, change := range map[string]func(*ledger.Published){
-		"the same again":              func(p *ledger.Published) {},
-		"a seq left out":              func(p *ledger.Published) { p.Seq = 2 },
-		"a size between two":          func(p *ledger.Published) { p.Size = 5 },
-		"a size beyond the head":      func(p *ledger.Published) { p.Size = 7 },
-		"a new size not from seq 0":   func(p *ledger.Published) { p.Size, p.Seq = 7, 1 },
-		"another root at that size":   func(p *ledger.Published) { p.Seq, p.Root = 1, tlog.Hash{1} },
-		"an old size from its seq 0":  func(p *ledger.Published) { *p = first },
-		"an old size with a used seq": func(p *ledger.Published) { *p = late },
+		"the same again":                func(p *ledger.Published) {},
+		"a seq left out":                func(p *ledger.Published) { p.Seq = 2 },
+		"a size between two":            func(p *ledger.Published) { p.Size = 5 },
+		"a size beyond the head":        func(p *ledger.Published) { p.Size = 7 },
+		"a new size not from seq 0":     func(p *ledger.Published) { p.Size, p.Seq = 7, 1 },
+		"another root at that size":     func(p *ledger.Published) { p.Seq, p.Root = 1, tlog.Hash{1} },
+		"an old size from its seq 0":    func(p *ledger.Published) { *p = first },
+		"an old size with the next seq": func(p *ledger.Published) { *p = late },
 	} {
 		s.refused(what, ledger.ErrConflict, func(tx ledger.Tx) error {
 			p := published(s, ledger.Ev, s.head(tx, ledger.Ev), 0)
@@ -161,7 +160,7 @@ func casePublishers(s *suite) {
 	s.publish(0)
 	publishers := make([]*ledger.Publisher, 2)
 	for i := range publishers {
-		publishers[i] = ledger.NewPublisher(s.Storage, ledger.Ev, Key(ledger.Ev), NewAnchor())
+		publishers[i] = ledger.NewPublisher(s.Storage, ledger.Ev, Key(ledger.Ev), NewAnchor(), ledger.Unwatched{})
 		if err := publishers[i].Adopt(s.ctx); err != nil {
 			s.Fatal(err)
 		}
@@ -188,4 +187,57 @@ func casePublishers(s *suite) {
 			s.Errorf("%d checkpoints, want the first and 10 for 10 rounds of growth, %v", len(got), err)
 		}
 	})
+}
+
+// caseQuorum: a checkpoint that too few cosigned is the last one, but evidence
+// and the public wait for one under quorum, and what they were given stands.
+func caseQuorum(s *suite) {
+	put := func(seq int, at int64, quorum bool) ledger.Published {
+		var p ledger.Published
+		s.update(func(tx ledger.Tx) error {
+			p = published(s, ledger.Ev, s.head(tx, ledger.Ev), seq)
+			p.At, p.Quorum = at, quorum
+			return tx.PublishCheckpoint(s.ctx, ledger.Ev, p)
+		})
+		return p
+	}
+	check := func(what string, idx int64, size int64, seq int) {
+		s.Helper()
+		s.view(func(r ledger.Reader) {
+			got, err := r.CheckpointFor(s.ctx, ledger.Ev, idx)
+			if err != nil || got.Size != size || got.Seq != seq || got.Exists() && !got.Quorum {
+				s.Errorf("%s: entry %d is covered by %d.%d (quorum %v), %v, want %d.%d", what, idx, got.Size, got.Seq, got.Quorum, err, size, seq)
+			}
+		})
+	}
+	public := func(at, size int64, seq int) {
+		s.Helper()
+		s.view(func(r ledger.Reader) {
+			got, err := r.CheckpointAt(s.ctx, ledger.Ev, at)
+			if err != nil || got.Size != size || got.Seq != seq || got.Exists() && got.At > at {
+				s.Errorf("public at %d: %d.%d of %d, %v, want %d.%d", at, got.Size, got.Seq, got.At, err, size, seq)
+			}
+		})
+	}
+	s.append(ledger.Ev, Leaves("one", 3)...)
+	put(0, 1000, false)
+	check("too few", 0, -1, 0)
+	public(9000, -1, 0)
+	put(1, 2000, true)
+	check("late", 0, 3, 1)
+	put(2, 3000, true)
+	check("later still", 0, 3, 1)
+	s.append(ledger.Ev, Leaves("two", 2)...)
+	put(0, 4000, false)
+	check("old entry", 2, 3, 1)
+	check("new entry", 3, -1, 0)
+	s.view(func(r ledger.Reader) { s.wantCheckpoint(r, ledger.Ev, "last", 5, 0) })
+	s.append(ledger.Ev, Leaves("three", 2)...)
+	put(0, 5000, true)
+	check("a size that never had a quorum", 3, 7, 0)
+	public(999, -1, 0)
+	public(1999, -1, 0)
+	public(2999, 3, 1)
+	public(4999, 3, 2)
+	public(5000, 7, 0)
 }

@@ -144,7 +144,20 @@ func (r *memoryReader) CheckpointFor(_ context.Context, log ledger.Log, idx int6
 		return ledger.Nothing(), err
 	}
 	for _, p := range l.checkpoints {
-		if p.Size > idx {
+		if p.Size > idx && p.Quorum {
+			return clone(p), nil
+		}
+	}
+	return ledger.Nothing(), nil
+}
+
+func (r *memoryReader) CheckpointAt(_ context.Context, log ledger.Log, at int64) (ledger.Published, error) {
+	l, err := r.rows(log)
+	if err != nil {
+		return ledger.Nothing(), err
+	}
+	for _, p := range slices.Backward(l.checkpoints) {
+		if p.At <= at && p.Quorum {
 			return clone(p), nil
 		}
 	}
@@ -237,22 +250,17 @@ func (tx *memoryTx) PublishCheckpoint(_ context.Context, log ledger.Log, p ledge
 		return fmt.Errorf("storagetest: checkpoint of %s at size %d, seq %d is not next: %w", log, p.Size, p.Seq, ledger.ErrConflict)
 	}
 	l.checkpoints = append(slices.Clone(l.checkpoints), clone(p))
-	slices.SortFunc(l.checkpoints, order)
 	return nil
 }
 
 // isNext states the rule of ledger.Tx.PublishCheckpoint.
 func isNext(l *rows, p ledger.Published) bool {
 	last := ledger.Nothing()
-	var same []ledger.Published
-	for _, have := range l.checkpoints {
-		last = have
-		if have.Size == p.Size {
-			same = append(same, have)
-		}
+	if n := len(l.checkpoints); n > 0 {
+		last = l.checkpoints[n-1]
 	}
-	if len(same) > 0 {
-		return p.Seq == len(same) && p.Root == same[0].Root
+	if p.Size == last.Size {
+		return p.Seq == last.Seq+1 && p.Root == last.Root
 	}
 	return p.Size > last.Size && p.Size <= l.head.Size && p.Seq == 0
 }

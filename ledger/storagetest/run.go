@@ -41,6 +41,7 @@ var cases = []testCase{
 	{"concurrent", caseConcurrent},
 	{"checkpoint order", caseCheckpointOrder},
 	{"checkpoint for an entry", caseCheckpointFor},
+	{"checkpoint under quorum", caseQuorum},
 	{"checkpoints in pages", caseCheckpointPages},
 	{"two publishers", casePublishers},
 	{"append only", caseAppendOnly},

@@ -76,7 +76,7 @@ func published(t testing.TB, log ledger.Log, head ledger.Head, seq int) ledger.P
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ledger.Published{Size: head.Size, Seq: seq, Root: head.Root, Note: note, Cosigs: seq, At: head.At + int64(seq)}
+	return ledger.Published{Size: head.Size, Seq: seq, Root: head.Root, Note: note, Cosigs: seq, Quorum: true, At: head.At + int64(seq)}
 }
 
 // suite is one test at work: a storage and what must be in it.

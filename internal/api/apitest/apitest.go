@@ -159,7 +159,7 @@ func (w *World) Log() string { return w.log.String() }
 func (w *World) Publish() {
 	w.t.Helper()
 	for _, log := range ledger.Logs {
-		_, _, err := ledger.NewPublisher(w.Store, log, w.signers[log], w.anchor).Step(context.Background(), w.Clock.Now())
+		_, _, err := ledger.NewPublisher(w.Store, log, w.signers[log], w.anchor, ledger.Unwatched{}).Step(context.Background(), w.Clock.Now())
 		w.check(err)
 	}
 }

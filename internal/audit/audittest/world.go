@@ -102,7 +102,7 @@ func New(t testing.TB, demo bool) *World {
 		Erased: map[int64]bool{}, book: obligation.NewMemory(), feeds: map[string]int64{}, last: map[string]int64{}}
 	w.directory(demo)
 	for _, log := range ledger.Logs {
-		w.steps = append(w.steps, publisher{ledger.NewPublisher(w.Memory, log, logKey(t, log), storagetest.NewAnchor())})
+		w.steps = append(w.steps, publisher{ledger.NewPublisher(w.Memory, log, logKey(t, log), storagetest.NewAnchor(), ledger.Unwatched{})})
 	}
 	return w
 }

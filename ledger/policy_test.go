@@ -1,0 +1,118 @@
+package ledger_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/odziv/odziv/ledger"
+)
+
+// witness is a cosigner of the tests (C2SP tlog-cosignature).
+type witness struct {
+	name string
+	priv ed25519.PrivateKey
+}
+
+func newWitness(name string) witness {
+	seed := sha256.Sum256([]byte(name))
+	return witness{name, ed25519.NewKeyFromSeed(seed[:])}
+}
+
+func (w witness) raw() []byte {
+	return append([]byte{4}, w.priv.Public().(ed25519.PublicKey)...)
+}
+
+func (w witness) hash() uint32 {
+	sum := sha256.Sum256(append([]byte(w.name+"\n"), w.raw()...))
+	return binary.BigEndian.Uint32(sum[:])
+}
+
+func (w witness) vkey() string {
+	return fmt.Sprintf("%s+%08x+%s", w.name, w.hash(), base64.StdEncoding.EncodeToString(w.raw()))
+}
+
+// cosign adds a cosignature line to a checkpoint.
+func (w witness) cosign(signed []byte, at uint64) []byte {
+	text, _, _ := strings.Cut(string(signed), "\n\n")
+	msg := fmt.Sprintf("cosignature/v1\ntime %d\n%s\n", at, text)
+	sig := binary.BigEndian.AppendUint32(nil, w.hash())
+	sig = binary.BigEndian.AppendUint64(sig, at)
+	sig = append(sig, ed25519.Sign(w.priv, []byte(msg))...)
+	return append(signed, fmt.Sprintf("\u2014 %s %s\n", w.name, base64.StdEncoding.EncodeToString(sig))...)
+}
+
+func signedEmpty(t *testing.T) []byte {
+	t.Helper()
+	signed, err := ledger.SignCheckpoint(context.Background(), key, ledger.Checkpoint{Origin: key.Verifier().Name(), Root: ledger.EmptyRoot()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signed
+}
+
+func TestStanding(t *testing.T) {
+	a, b, c := newWitness("a.example"), newWitness("b.example"), newWitness("c.example")
+	three := fmt.Sprintf("witness a %s\nwitness b %s https://b.example\nwitness c %s\n", a.vkey(), b.vkey(), c.vkey())
+	plain := signedEmpty(t)
+	one, two := a.cosign(plain[:len(plain):len(plain)], 7), b.cosign(a.cosign(plain[:len(plain):len(plain)], 7), 8)
+	bad := []byte(strings.Replace(string(one), "\u2014 a.example ", "\u2014 a.example "+"AAAA", 1))
+	for name, tt := range map[string]struct {
+		signed []byte
+		quorum string
+		want   ledger.Standing
+		count  int
+	}{
+		"none asked":                      {two, "none", ledger.Unwitnessed, 0},
+		"none asked, in a policy":         {two, three + "quorum none\n", ledger.Unwitnessed, 2},
+		"one of one":                      {one, three + "quorum a\n", ledger.Confirmed, 1},
+		"another one":                     {one, three + "quorum b\n", ledger.Provisional, 1},
+		"nobody":                          {plain, three + "quorum a\n", ledger.Provisional, 0},
+		"two of three":                    {two, three + "group g 2 a b c\nquorum g\n", ledger.Confirmed, 2},
+		"one where two are asked":         {one, three + "group g 2 a b c\nquorum g\n", ledger.Provisional, 1},
+		"any":                             {one, three + "group g any a b c\nquorum g\n", ledger.Confirmed, 1},
+		"all":                             {two, three + "group g all a b c\nquorum g\n", ledger.Provisional, 2},
+		"groups of groups":                {two, three + "group g any a c\ngroup h all g b\nquorum h\n", ledger.Confirmed, 2},
+		"a log line and a comment":        {one, "# policy\n\nlog x\n" + three + "quorum a\n", ledger.Confirmed, 1},
+		"a signature that is not a's own": {bad, three + "quorum a\n", ledger.Provisional, 0},
+		"the same witness twice":          {a.cosign(one[:len(one):len(one)], 9), three + "group g 2 a b c\nquorum g\n", ledger.Provisional, 1},
+	} {
+		p, err := ledger.ParsePolicy(tt.quorum)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got, count := p.Standing(tt.signed), len(p.Cosigned(tt.signed)); got != tt.want || count != tt.count {
+			t.Errorf("%s: %s, %d, want %s, %d", name, got, count, tt.want, tt.count)
+		}
+	}
+}
+
+// A policy that is not understood is an error: nobody must read a quorum into it.
+func TestPolicyRefused(t *testing.T) {
+	a := newWitness("a.example").vkey()
+	for name, text := range map[string]string{
+		"empty":                   "",
+		"no quorum":               "witness a " + a + "\n",
+		"two quorums":             "witness a " + a + "\nquorum a\nquorum a\n",
+		"quorum of nobody":        "quorum a\n",
+		"group before its member": "group g 1 a\nwitness a " + a + "\nquorum g\n",
+		"threshold of zero":       "witness a " + a + "\ngroup g 0 a\nquorum g\n",
+		"threshold too high":      "witness a " + a + "\ngroup g 2 a\nquorum g\n",
+		"a member twice":          "witness a " + a + "\ngroup g 2 a a\nquorum g\n",
+		"a name twice":            "witness a " + a + "\nwitness a " + a + "\nquorum a\n",
+		"a group of its own":      "group g 1 g\nquorum g\n",
+		"no key":                  "witness a b\nquorum a\n",
+		"a wrong key hash":        "witness a a.example+00000000+" + strings.SplitN(a, "+", 3)[2] + "\nquorum a\n",
+		"another word":            "witness a " + a + "\nwitnes b " + a + "\nquorum a\n",
+	} {
+		if _, err := ledger.ParsePolicy(text); err == nil {
+			t.Errorf("%s: understood", name)
+		}
+	}
+}
