@@ -35,7 +35,7 @@ type ProveFrom func(ctx context.Context, old int64) (tlog.TreeProof, error)
 const (
 	cosignWait  = time.Second
 	cosignAsk   = 10 * time.Second
-	cosignAgain = 10 * time.Second
+	cosignAgain = 10 * 1000 // ms
 )
 
 // cosigning asks witnesses side by side and remembers what came back for the
@@ -49,23 +49,23 @@ type cosigning struct {
 	lines   map[string][]byte
 	against map[string]error // witnesses whose last answer contradicted
 	busy    map[string]bool  // being asked
-	asked   map[string]time.Time
+	asked   map[string]int64
 	news    chan struct{} // holds one token when something came back
 }
 
 func newCosigning(log Log, outside Witnesses) *cosigning {
 	return &cosigning{
 		log: log, outside: outside, lines: map[string][]byte{}, against: map[string]error{},
-		busy: map[string]bool{}, asked: map[string]time.Time{}, news: make(chan struct{}, 1),
+		busy: map[string]bool{}, asked: map[string]int64{}, news: make(chan struct{}, 1),
 	}
 }
 
 // collect returns signed, a note of c that bears the log's own signature, with
 // the cosignatures that came within [cosignWait]. It returns as soon as the
 // quorum is met or nobody is left to wait for.
-func (g *cosigning) collect(ctx context.Context, c Checkpoint, signed []byte, prove ProveFrom) ([]byte, error) {
+func (g *cosigning) collect(ctx context.Context, now int64, c Checkpoint, signed []byte, prove ProveFrom) ([]byte, error) {
 	p := g.outside.Policy(g.log)
-	g.begin(ctx, p, c, signed, prove)
+	g.begin(ctx, now, p, c, signed, prove)
 	deadline := time.NewTimer(cosignWait)
 	defer deadline.Stop()
 	for !g.settled(p) {
@@ -82,7 +82,7 @@ func (g *cosigning) collect(ctx context.Context, c Checkpoint, signed []byte, pr
 
 // begin asks every witness that has a place to be asked, has not answered for
 // c, and is neither being asked nor was a moment ago.
-func (g *cosigning) begin(ctx context.Context, p *Policy, c Checkpoint, signed []byte, prove ProveFrom) {
+func (g *cosigning) begin(ctx context.Context, now int64, p *Policy, c Checkpoint, signed []byte, prove ProveFrom) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.at != c {
@@ -90,10 +90,12 @@ func (g *cosigning) begin(ctx context.Context, p *Policy, c Checkpoint, signed [
 		clear(g.asked)
 	}
 	for _, w := range p.Witnesses() {
-		if w.URL == "" || g.busy[w.Name] || g.lines[w.Name] != nil || time.Since(g.asked[w.Name]) < cosignAgain {
+		asked, before := g.asked[w.Name]
+		recently := before && now >= asked && now-asked < cosignAgain
+		if w.URL == "" || g.busy[w.Name] || g.lines[w.Name] != nil || recently {
 			continue
 		}
-		g.busy[w.Name], g.asked[w.Name] = true, time.Now()
+		g.busy[w.Name], g.asked[w.Name] = true, now
 		go g.ask(context.WithoutCancel(ctx), w, c, signed, prove)
 	}
 }

@@ -233,25 +233,25 @@ func TestConsult(t *testing.T) {
 	w := newWatchers(t, "group g 2 a b\nquorum g\n", "a", "b")
 	grow(t, m, 5)
 	p := ledger.NewPublisher(m, ledger.Ev, key, anchor, w)
-	if err := p.Consult(t.Context()); err != nil {
+	if err := p.Consult(t.Context(), 5000); err != nil {
 		t.Error("before anything was published:", err)
 	}
 	step(t, p, 1000)
 	before := headOf(t, m)
-	if err := ledger.NewPublisher(m, ledger.Ev, key, anchor, w).Consult(t.Context()); err != nil {
+	if err := ledger.NewPublisher(m, ledger.Ev, key, anchor, w).Consult(t.Context(), 5000); err != nil {
 		t.Error("as it should be:", err)
 	}
 	old := storagetest.NewMemory() // a machine restored whole, with its anchor, and grown since
 	lost := storagetest.NewAnchor()
 	grow(t, old, 3)
 	step(t, ledger.NewPublisher(old, ledger.Ev, key, lost, ledger.Unwatched{}), 900)
-	if err := ledger.NewPublisher(old, ledger.Ev, key, lost, w).Consult(t.Context()); !errors.Is(err, ledger.ErrRollback) {
+	if err := ledger.NewPublisher(old, ledger.Ev, key, lost, w).Consult(t.Context(), 5000); !errors.Is(err, ledger.ErrRollback) {
 		t.Error("an old backup:", err)
 	}
 	for _, x := range w.all {
 		x.fail = errors.New("unreachable")
 	}
-	if err := ledger.NewPublisher(m, ledger.Ev, key, anchor, w).Consult(t.Context()); err != nil {
+	if err := ledger.NewPublisher(m, ledger.Ev, key, anchor, w).Consult(t.Context(), 5000); err != nil {
 		t.Error("nobody there:", err)
 	}
 	if headOf(t, m) != before {

@@ -59,7 +59,7 @@ func (p *Publisher) Step(ctx context.Context, now int64) (Published, bool, error
 	if err := p.anchor.Keep(ctx, p.log, note); err != nil {
 		return Published{}, false, fmt.Errorf("ledger: anchor %s: %w", p.log, err)
 	}
-	if note, err = p.others.collect(ctx, c, note, p.proveTo(c.Size)); err != nil {
+	if note, err = p.others.collect(ctx, now, c, note, p.proveTo(c.Size)); err != nil {
 		return Published{}, false, err
 	}
 	return p.publish(ctx, last, p.judged(Published{Size: head.Size, Root: head.Root, Note: note, At: now}))
@@ -68,13 +68,13 @@ func (p *Publisher) Step(ctx context.Context, now int64) (Published, bool, error
 // Consult shows the last published checkpoint to the witnesses before anything
 // new is signed: an old backup is then noticed while the one history is whole.
 // The error wraps [ErrRollback]; witnesses that do not answer stop nothing.
-func (p *Publisher) Consult(ctx context.Context) error {
+func (p *Publisher) Consult(ctx context.Context, now int64) error {
 	_, last, err := p.examine(ctx)
 	if err != nil || !last.Exists() {
 		return err
 	}
 	c := Checkpoint{Origin: p.origin(), Size: last.Size, Root: last.Root}
-	_, err = p.others.collect(ctx, c, ownNote(last.Note), p.proveTo(c.Size))
+	_, err = p.others.collect(ctx, now, c, ownNote(last.Note), p.proveTo(c.Size))
 	return err
 }
 
@@ -90,7 +90,7 @@ func (p *Publisher) complete(ctx context.Context, last Published, now int64) (Pu
 		return last, false, nil
 	}
 	c := Checkpoint{Origin: p.origin(), Size: last.Size, Root: last.Root}
-	note, err := p.others.collect(ctx, c, ownNote(last.Note), p.proveTo(c.Size))
+	note, err := p.others.collect(ctx, now, c, ownNote(last.Note), p.proveTo(c.Size))
 	if err != nil {
 		return Published{}, false, err
 	}

@@ -113,6 +113,9 @@ type View interface {
 	// Incomplete reports whether an index is neither opened nor covered by an
 	// erasure.
 	Incomplete(ctx context.Context) (bool, error)
+	// Holes returns the indexes from one on that are neither opened nor covered
+	// by an erasure, ascending, at most limit.
+	Holes(ctx context.Context, from int64, limit int) ([]int64, error)
 
 	// Pending returns a two-person statement that still waits.
 	Pending(ctx context.Context, digest string) (p PendingRow, ok bool, err error)
@@ -166,6 +169,10 @@ type Tx interface {
 	View
 	ledger.Tx
 	Scratch
+
+	// Now reads the engine's own clock, in ms since 1970 UTC: several servers on
+	// one database share it. ok is false where the engine has none of its own.
+	Now(ctx context.Context) (at int64, ok bool, err error)
 
 	// Savepoint runs f; if f returns an error, nothing f wrote is kept and the
 	// error is returned, but the transaction goes on.

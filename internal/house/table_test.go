@@ -13,7 +13,7 @@ type room struct {
 
 // Sets of packages that many rows name.
 const (
-	sql  = "database/sql modernc.org/sqlite "
+	sql  = "database/sql modernc.org/sqlite github.com/lib/pq "
 	http = "net/http github.com/labstack/echo "
 	keys = "keys/keystore keys/vault "
 	// seal is everything that can make or open a sealed body.
@@ -84,6 +84,7 @@ var rooms = map[string]room{
 var importers = map[string]string{
 	"database/sql":                    "internal/sqlstore",
 	"modernc.org/sqlite":              "internal/sqlstore",
+	"github.com/lib/pq":              "internal/sqlstore",
 	"github.com/labstack/echo/v4":     "internal/api",
 	"net/http":                        "internal/api internal/api/apitest internal/api/client internal/api/request internal/server internal/scenario internal/scenario/demo cmd/odziv-demo cmd/odzivd",
 	"filippo.io/age":                  "internal/office internal/shred keys/keystore messaging/envelope internal/api/apitest internal/scenario internal/scenario/demo",
