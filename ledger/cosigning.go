@@ -66,15 +66,16 @@ func newCosigning(log Log, outside Witnesses) *cosigning {
 func (g *cosigning) collect(ctx context.Context, now int64, c Checkpoint, signed []byte, prove ProveFrom) ([]byte, error) {
 	p := g.outside.Policy(g.log)
 	g.begin(ctx, now, p, c, signed, prove)
-	deadline := time.NewTimer(cosignWait)
-	defer deadline.Stop()
+	within, stop := context.WithTimeout(ctx, cosignWait)
+	defer stop()
 	for !g.settled(p) {
 		select {
 		case <-g.news:
-		case <-deadline.C:
+		case <-within.Done():
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
 			return g.merged(p, signed), g.verdict(p)
-		case <-ctx.Done():
-			return nil, ctx.Err()
 		}
 	}
 	return g.merged(p, signed), g.verdict(p)
