@@ -127,24 +127,7 @@ func (s tiles) ReadEndpoint(context.Context, string) ([]byte, error) { return s.
 // the checkpoint.
 func TestTorchwoodReadsTiles(t *testing.T) {
 	b := publish(t)
-	c, _, err := torchwood.VerifyCheckpoint(b.note, b.policy)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := torchwood.NewClient(tiles{b})
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := int64(0)
-	for idx, entry := range client.AllEntries(context.Background(), c.Tree, 0) {
-		if idx != n || string(entry) != string(b.leaves[n]) {
-			t.Fatalf("entry %d is %q", idx, entry)
-		}
-		n++
-	}
-	if err := client.Err(); err != nil || n != size {
-		t.Errorf("%d entries, %v", n, err)
-	}
+	b.wantAll(t, tiles{b})
 	for tile := range ledger.TreeTiles(size) {
 		if theirs, err := torchwood.ParseTilePath(ledger.TilePath(tile)); err != nil || theirs != tile {
 			t.Errorf("%s: %v, %v", ledger.TilePath(tile), theirs, err)

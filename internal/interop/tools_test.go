@@ -10,26 +10,27 @@ import (
 	"testing"
 )
 
+// tools is where programs of others are built; it is removed at the end.
+var tools string
+
+func TestMain(m *testing.M) {
+	var err error
+	if tools, err = os.MkdirTemp("", "odziv-interop-*"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	os.RemoveAll(tools)
+	os.Exit(code)
+}
+
 // ageTools builds age's own commands, of the version in go.mod, once.
 var ageTools = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "odziv-age-")
-	if err != nil {
-		return "", err
-	}
-	out, err := exec.Command("go", "build", "-o", dir+"/", "filippo.io/age/cmd/age", "filippo.io/age/cmd/age-inspect").CombinedOutput()
+	out, err := exec.Command("go", "build", "-o", tools+"/", "filippo.io/age/cmd/age", "filippo.io/age/cmd/age-inspect").CombinedOutput()
 	if err != nil {
 		os.Stderr.Write(out)
 	}
-	return dir, err
+	return tools, err
 })
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if dir, err := ageTools(); err == nil {
-		os.RemoveAll(dir)
-	}
-	os.Exit(code)
-}
 
 // box is a folder in which a script of somebody who has only others' tools
 // runs: bash, jq, openssl, age.
