@@ -30,6 +30,14 @@ var ErrNotCanonical = errors.New("not canonical JSON")
 // no integer beyond 2^53-1 and every string in NFC. A nil slice or map is an
 // error: the formats know absent and empty, never null.
 func Marshal(v any) ([]byte, error) {
+	if text, ok := marshalEvident(v); ok {
+		return text, nil
+	}
+	return marshal(v)
+}
+
+// marshal is Marshal the long way, for every value.
+func marshal(v any) ([]byte, error) {
 	text, err := spell(v)
 	if err != nil {
 		return nil, err
@@ -58,6 +66,14 @@ func spell(v any) ([]byte, error) {
 // that need not be, unordered members, trailing bytes. The caller bounds the
 // size of data before.
 func Unmarshal(data []byte, v any) error {
+	if unmarshalEvident(data, v) {
+		return nil
+	}
+	return unmarshal(data, v)
+}
+
+// unmarshal is Unmarshal the long way, for every text.
+func unmarshal(data []byte, v any) error {
 	if err := checkTokens(data); err != nil {
 		return fmt.Errorf("statement: %w", err)
 	}

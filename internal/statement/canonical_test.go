@@ -240,6 +240,9 @@ func FuzzUnmarshal(f *testing.F) {
 		if (err == nil) != canonical(data) {
 			t.Fatalf("%q: %v, second reader %v", data, err, canonical(data))
 		}
+		if evident(data) && !canonical(data) {
+			t.Fatalf("%q: evident, and not canonical", data)
+		}
 		if err != nil {
 			return
 		}
