@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 
@@ -60,8 +61,14 @@ func (o *Opening) Leaf() ([]byte, error) {
 	if len(o.RM) != KeySize || len(o.RP) != KeySize {
 		return nil, fmt.Errorf("evidence: a commitment key is not %d bytes", KeySize)
 	}
-	return statement.Marshal(Leaf{M: mac(o.RM, o.Meta), P: mac(o.RP, o.Priv), V: 1})
+	leaf := make([]byte, 0, leafSize)
+	leaf = base64.StdEncoding.AppendEncode(append(leaf, `{"m":"`...), mac(o.RM, o.Meta))
+	leaf = base64.StdEncoding.AppendEncode(append(leaf, `","p":"`...), mac(o.RP, o.Priv))
+	return append(leaf, `","v":1}`...), nil
 }
+
+// leafSize is the length of every leaf, in bytes.
+const leafSize = 109
 
 // Check decodes an opening after comparing it with its leaf, and the index in
 // META with the place where the leaf stands.

@@ -349,7 +349,7 @@ func (p *projection) covered(g *GrantRow, idx int64) (bool, error) {
 // subjects are the persons an event speaks of, none if it names none.
 func (p *projection) subjects(meta *evidence.Meta, priv *evidence.Priv) ([]string, error) {
 	at := p.at
-	h, err := p.event(meta, priv)
+	h, err := p.event(meta, priv, nil)
 	p.at = at
 	if err != nil {
 		return nil, err

@@ -43,10 +43,11 @@ type happening struct {
 	before []int64
 }
 
-// event decodes an opening and looks up what the event means here.
-func (p *projection) event(meta *evidence.Meta, priv *evidence.Priv) (*happening, error) {
+// event decodes an opening and looks up what the event means here. Whoever has
+// parsed the message in priv already hands it over; nil means to parse it.
+func (p *projection) event(meta *evidence.Meta, priv *evidence.Priv, parsed *messaging.Notice) (*happening, error) {
 	p.at = meta.At
-	h := &happening{Event: obligation.Event{Idx: meta.Idx, At: meta.At, DirN: meta.DirN, Ev: meta.Ev,
+	h := &happening{notice: parsed, Event: obligation.Event{Idx: meta.Idx, At: meta.At, DirN: meta.DirN, Ev: meta.Ev,
 		Obj: meta.Obj, Case: priv.Case}}
 	h.Inst, h.Desk = splitBy(meta.By)
 	if h.Desk != "" {
@@ -112,8 +113,10 @@ func into[T any](h *happening, priv *evidence.Priv, parse func(*statement.DSSE) 
 }
 
 func (p *projection) submittedEvent(h *happening, priv *evidence.Priv) (err error) {
-	if h.notice, err = messaging.Parse(priv.Stmt); err != nil {
-		return err
+	if h.notice == nil {
+		if h.notice, err = messaging.Parse(priv.Stmt); err != nil {
+			return err
+		}
 	}
 	c := h.notice.Core
 	h.Core, h.Pack, h.Subj = c, c.Pack, c.Subj

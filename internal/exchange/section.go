@@ -10,6 +10,7 @@ import (
 	"github.com/odziv/odziv/internal/statement"
 	"github.com/odziv/odziv/keys/directory"
 	"github.com/odziv/odziv/ledger"
+	"github.com/odziv/odziv/messaging"
 	"github.com/odziv/odziv/messaging/obligation"
 )
 
@@ -23,6 +24,8 @@ type section struct {
 	at  int64 // META.at: now, never before the previous leaf
 	dir *directory.State
 	log [2]*ledger.Batch
+
+	incomplete bool // some opening is missing: nothing may be recorded
 
 	opened []obligation.Obligation // by the job at hand
 	told   map[string]bool         // desks that an opening of the job reached
@@ -44,35 +47,13 @@ func (x *Exchange) begin(ctx context.Context, tx Tx) (*section, error) {
 		return nil, err
 	}
 	s.dir = dir
+	if s.incomplete, err = tx.Incomplete(ctx); err != nil {
+		return nil, err
+	}
 	if err := s.readClock(); err != nil {
 		return nil, err
 	}
 	return s, nil
-}
-
-// readClock reads the time under the lock.
-func (s *section) readClock() error {
-	now, jump := s.x.tick.jump(s.x.Clock)
-	if jump > maxJump || jump < -maxJump {
-		return clockRefusal()
-	}
-	for _, l := range ledger.Logs {
-		last, err := s.tx.LastCheckpoint(s.ctx, l)
-		if err != nil {
-			return err
-		}
-		if last.Exists() && now < last.At {
-			return clockRefusal()
-		}
-	}
-	s.now = now
-	s.at = max(now, s.log[ledger.Ev].Head().At, s.log[ledger.Dir].Head().At)
-	return nil
-}
-
-func clockRefusal() *Refusal {
-	return refuse(Unavailable, "clock", "the exchange's clock jumped, so it accepts nothing").
-		hint("the operator checks the clock and restarts the server; send the same request again after that")
 }
 
 // attempt runs one job. Its nonce counts whatever becomes of the job; what the
@@ -133,9 +114,10 @@ func (s *section) flush() error {
 
 // draft is an event on its way into the ledger.
 type draft struct {
-	meta evidence.Meta
-	priv evidence.Priv
-	to   []string // desks whose feeds get the opening, in order, each once
+	meta   evidence.Meta
+	priv   evidence.Priv
+	notice *messaging.Notice // what priv.Stmt parses to, when it is a message
+	to     []string          // desks whose feeds get the opening, in order, each once
 }
 
 // newDraft fills what every leaf has.
@@ -167,11 +149,14 @@ func (d *draft) data(v any) (*draft, error) {
 // it, commits to it, and stores leaf, opening and derived rows. It returns the
 // item that answers the write.
 func (s *section) record(d *draft) (evidence.Item, error) {
+	if s.incomplete {
+		return evidence.Item{}, ledgerIncomplete()
+	}
 	if err := s.place(d); err != nil {
 		return evidence.Item{}, err
 	}
 	p := s.projection()
-	event, err := p.event(&d.meta, &d.priv)
+	event, err := p.event(&d.meta, &d.priv, d.notice)
 	if err != nil {
 		return evidence.Item{}, err
 	}

@@ -223,6 +223,7 @@ func (s *section) accept(n *messaging.Notice) (evidence.Item, error) {
 func (s *section) noticeDraft(n *messaging.Notice, a *admitted) (*draft, error) {
 	c := n.Core
 	d := s.newDraft(evidence.MessageSubmitted, c.From.Inst+"/"+c.From.Desk, c.Msg).signed(n.DSSE)
+	d.notice = n
 	d.meta.From, d.meta.Kind, d.meta.Re = s.dir.TypeOfDesk(c.From.Desk), c.Kind, c.Re
 	d.priv.Case, d.priv.Env = c.Case, hex.EncodeToString(n.Digest[:])
 	d.priv.Pack, d.priv.Cal = a.pack.Hash(), s.calendar(a.pack).Hash()
@@ -263,6 +264,9 @@ const maxRefusals = 20
 // recordRefusal appends the leaf of a rule refusal, which spends the ids.
 // Beyond twenty in an hour they are spent and wait to be counted in one leaf.
 func (s *section) recordRefusal(c Caller, rec *refusalRecord, r *Refusal) error {
+	if s.incomplete {
+		return ledgerIncomplete() // what is missing might have made it a yes
+	}
 	officer, ok := s.dir.OfficerByKey(c.Key)
 	if !ok {
 		return nil

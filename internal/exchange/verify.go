@@ -188,7 +188,7 @@ func (r *replay) one(p *projection, idx int64, o evidence.Opening) error {
 		r.note(idx, err.Error())
 		return nil
 	}
-	h, err := p.event(meta, priv)
+	h, err := p.event(meta, priv, nil)
 	if err != nil {
 		r.note(idx, "cannot be read: "+err.Error())
 		return nil
