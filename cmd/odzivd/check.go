@@ -74,7 +74,7 @@ func check(ctx context.Context, dir string, progress func(done, total int64)) (f
 	if err != nil {
 		return nil, err
 	}
-	store, err := sqlstore.Open(ctx, home.DSN())
+	store, err := sqlstore.OpenPatient(ctx, home.DSN())
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ the server before.`,
 			if err != nil {
 				return err
 			}
-			store, err := sqlstore.Open(cmd.Context(), home.DSN())
+			store, err := sqlstore.OpenPatient(cmd.Context(), home.DSN())
 			if err != nil {
 				return err
 			}

@@ -24,7 +24,11 @@ func initCommand() *cobra.Command {
 First, with --host: makes the folder, the two keys that sign checkpoints, the
 key of the shred layer and the anchor, and prints the verifier keys.
 Then, with --genesis FILE: creates the database and makes the council's signed
-genesis its first entry. Neither step touches what is there already.`,
+genesis its first entry. Neither step touches what is there already.
+
+The database is a file, or PostgreSQL's: --db postgres://LOGIN@HOST/DATABASE with
+the first step names the login the server will use, which needs few rights. With
+the second it may name, once, the login that makes roles and tables.`,
 		Example: `  odzivd init --dir /var/lib/odziv --host exchange.example.rs
   odzivd init --dir /var/lib/odziv --genesis genesis.json`,
 		Args: cobra.NoArgs,
@@ -36,12 +40,16 @@ genesis its first entry. Neither step touches what is there already.`,
 			case host != "":
 				return makeHome(cmd, dir, server.Settings{Host: host, Authority: orElse(authority, host), DB: db})
 			}
-			return begin(cmd, dir, genesis)
+			installer := ""
+			if cmd.Flags().Changed("db") {
+				installer = db
+			}
+			return begin(cmd, dir, installer, genesis)
 		},
 	}
 	cmd.Flags().StringVar(&host, "host", "", "the exchange's name, part of every checkpoint for ever")
 	cmd.Flags().StringVar(&authority, "authority", "", "host:port that clients call (default: the host)")
-	cmd.Flags().StringVar(&db, "db", "sqlite:ledger.db", "where the database lies: sqlite:PATH")
+	cmd.Flags().StringVar(&db, "db", "sqlite:ledger.db", "where the database lies: sqlite:PATH or postgres://LOGIN@HOST/DATABASE")
 	cmd.Flags().StringVar(&genesis, "genesis", "", "the council's signed genesis (canonical JSON)")
 	return cmd
 }
@@ -85,7 +93,7 @@ type begun struct {
 }
 
 // begin begins the ledger with the council's genesis.
-func begin(cmd *cobra.Command, dir, file string) error {
+func begin(cmd *cobra.Command, dir, installer, file string) error {
 	home, err := server.OpenHome(dir)
 	if err != nil {
 		return err
@@ -99,7 +107,13 @@ func begin(cmd *cobra.Command, dir, file string) error {
 	if err != nil {
 		return err
 	}
-	if err := home.Begin(cmd.Context(), leaf, time.Now().UnixMilli()); err != nil {
+	now := time.Now().UnixMilli()
+	if installer == "" {
+		err = home.Begin(cmd.Context(), leaf, now)
+	} else {
+		err = home.BeginAs(cmd.Context(), installer, leaf, now)
+	}
+	if err != nil {
 		return err
 	}
 	return cli.Out(cmd, begun{Genesis: state.Genesis(), Demo: state.Demo()}, func(w io.Writer) {

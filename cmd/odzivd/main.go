@@ -28,7 +28,8 @@ func root() *cobra.Command {
 It never holds plaintext, nor a key that could open it.
 
 A server lives in a folder (--dir): settings, keys of its own, the anchor of its
-signer, and the embedded database. "init" makes it once and refuses twice.
+signer, and the embedded database unless there is one of PostgreSQL. "init" makes
+it once and refuses twice.
 
 ` + cli.ExitCodes,
 		Example: `  odzivd init --dir /var/lib/odziv --host exchange.example.rs
@@ -38,7 +39,7 @@ signer, and the embedded database. "init" makes it once and refuses twice.
 	}
 	cmd.PersistentFlags().String("dir", ".", "the server's folder")
 	cli.AddJSON(cmd)
-	cmd.AddCommand(initCommand(), serveCommand(), fsckCommand(), rebuildCommand(), rulesCommand())
+	cmd.AddCommand(initCommand(), serveCommand(), fsckCommand(), rebuildCommand(), migrateCommand(), rulesCommand())
 	return cmd
 }
 

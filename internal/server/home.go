@@ -31,7 +31,7 @@ import (
 //	keys/ev.seed      signs checkpoints of the evidence tree
 //	keys/period.key   wraps the period keys of stored blobs
 //	anchor/           the last signed checkpoints, never part of a backup of the database
-//	ledger.db         the embedded database
+//	ledger.db         the embedded database, where the settings name no other
 type Home struct {
 	Dir string
 	Settings
@@ -41,7 +41,7 @@ type Home struct {
 type Settings struct {
 	Host      string `json:"host"`      // of the origins, for ever
 	Authority string `json:"authority"` // host and port that clients sign their requests for
-	DB        string `json:"db"`        // sqlite:PATH; a relative path starts at the folder
+	DB        string `json:"db"`        // sqlite:PATH, a relative path starts at the folder; or postgres://…, which may hold a password
 }
 
 // Errors of a home. Each is wrapped with what it is about.
@@ -66,13 +66,24 @@ func (s Settings) check() error {
 			return fmt.Errorf("%w: %s: %.40q is no host name, such as exchange.example.rs", ErrSettings, name, host)
 		}
 	}
-	if path, ok := strings.CutPrefix(s.DB, scheme); !ok || path == "" {
-		return fmt.Errorf("%w: db: %.40q does not begin with sqlite: and a path", ErrSettings, s.DB)
-	}
-	return nil
+	return CheckDB(s.DB)
 }
 
 const scheme = "sqlite:"
+
+// onServer reports whether a database is PostgreSQL's, on a server of its own.
+func onServer(db string) bool {
+	return strings.HasPrefix(db, "postgres://") || strings.HasPrefix(db, "postgresql://")
+}
+
+// CheckDB wants the name of a database. Its error never repeats the name, which
+// may hold a password.
+func CheckDB(db string) error {
+	if path, ok := strings.CutPrefix(db, scheme); onServer(db) || ok && path != "" {
+		return nil
+	}
+	return fmt.Errorf("%w: db: it begins neither with sqlite: and a path nor with postgres://", ErrSettings)
+}
 
 // InitHome makes the folder, its settings and keys, once. It never touches what
 // is there, and what it made before a failure it removes again.
@@ -197,8 +208,11 @@ func (h *Home) Signer(l ledger.Log) (*ledger.SigningKey, error) {
 	return ledger.NewSigningKey(l.Origin(h.Host), seed)
 }
 
-// DSN is where the database lies.
+// DSN is where the database lies. It may hold a password: never print it.
 func (h *Home) DSN() string {
+	if onServer(h.DB) {
+		return h.DB
+	}
 	return scheme + h.database()
 }
 
@@ -233,10 +247,14 @@ func (h *Home) CheckGenesis(genesis []byte) (*directory.State, error) {
 // beside are the names SQLite gives to what belongs to a database.
 var beside = []string{"", "-wal", "-shm", "-journal"}
 
-// Begin creates the database and makes genesis its first entry, once. It is
-// made under another name and gets its own when it is complete: a beginning that
-// failed, or crashed, is none.
+// Begin creates the tables and makes genesis the first entry, once. A beginning
+// that failed, or crashed, is none and may be repeated: a file is made under
+// another name and gets its own when it is complete; on a database server, tables
+// that hold no ledger yet are taken as they are.
 func (h *Home) Begin(ctx context.Context, genesis []byte, now int64) error {
+	if onServer(h.DB) {
+		return beginOnServer(ctx, h.DB, genesis, now)
+	}
 	path := h.database()
 	for _, suffix := range beside {
 		if _, err := os.Lstat(path + suffix); !errors.Is(err, fs.ErrNotExist) {
@@ -252,8 +270,29 @@ func (h *Home) Begin(ctx context.Context, genesis []byte, now int64) error {
 	return errors.Join(os.Rename(next, path), syncFolder(filepath.Dir(path)))
 }
 
+// BeginAs is Begin through installer: the name of the same database for a login
+// that may make roles and tables, which the server's own need not.
+func (h *Home) BeginAs(ctx context.Context, installer string, genesis []byte, now int64) error {
+	if !onServer(h.DB) || !onServer(installer) {
+		return fmt.Errorf("%w: db: only a database of PostgreSQL has another login for its beginning", ErrSettings)
+	}
+	return beginOnServer(ctx, installer, genesis, now)
+}
+
 func begin(ctx context.Context, dsn string, genesis []byte, now int64) error {
 	store, err := sqlstore.Create(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	return errors.Join(exchange.Begin(ctx, store, genesis, now), store.Close())
+}
+
+func beginOnServer(ctx context.Context, dsn string, genesis []byte, now int64) error {
+	err := begin(ctx, dsn, genesis, now)
+	if !errors.Is(err, sqlstore.ErrExists) {
+		return err
+	}
+	store, err := sqlstore.Open(ctx, dsn)
 	if err != nil {
 		return err
 	}

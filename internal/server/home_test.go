@@ -89,6 +89,27 @@ func TestInitHomeKeepsKeys(t *testing.T) {
 	}
 }
 
+// The name of a database may hold a password, which no error repeats.
+func TestDatabaseNames(t *testing.T) {
+	for db, good := range map[string]bool{"sqlite:x": true, "postgres://u:secret@h/d": true, "postgresql://h/d?sslmode=verify-full": true,
+		"": false, "sqlite:": false, "mysql://u:secret@h": false, "user=odzivd password=secret": false, "secret": false} {
+		err := CheckDB(db)
+		if (err == nil) != good || err != nil && (!errors.Is(err, ErrSettings) || strings.Contains(err.Error(), "secret")) {
+			t.Errorf("%q: %v", db, err)
+		}
+	}
+	h := &Home{Dir: "dir", Settings: Settings{DB: "postgres://u:secret@h/d"}}
+	if h.DSN() != h.DB {
+		t.Errorf("DSN %q", h.DSN())
+	}
+	other := &Home{Dir: "dir", Settings: Settings{DB: "sqlite:ledger.db"}}
+	for _, h := range []*Home{h, other} {
+		if err := h.BeginAs(t.Context(), "sqlite:x", nil, now); !errors.Is(err, ErrSettings) {
+			t.Errorf("begin %s through a file: %v", h.DB, err)
+		}
+	}
+}
+
 // What cannot work is refused before anything is made, and what fails in the
 // middle leaves nothing.
 func TestInitHomeRefuses(t *testing.T) {
@@ -102,7 +123,7 @@ func TestInitHomeRefuses(t *testing.T) {
 		"long":           func(s *Settings) { s.Host = strings.Repeat("a", 254) },
 		"no authority":   func(s *Settings) { s.Authority = "" },
 		"bad authority":  func(s *Settings) { s.Authority = "http://x" },
-		"another engine": func(s *Settings) { s.DB = "postgres://x" },
+		"another engine": func(s *Settings) { s.DB = "mysql://x" },
 		"no database":    func(s *Settings) { s.DB = "sqlite:" },
 	} {
 		dir := filepath.Join(t.TempDir(), "home")

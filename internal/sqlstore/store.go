@@ -57,6 +57,19 @@ func open(ctx context.Context, dsn string, busy time.Duration) (*Store, error) {
 	return s, nil
 }
 
+// OpenPatient is Open for work on the whole ledger (fsck, rebuild, an import of
+// entries): no statement and no transaction of it is timed.
+func OpenPatient(ctx context.Context, dsn string) (*Store, error) { return Open(ctx, dsn) }
+
+// Migrate brings the schema up to date, as Open does, and nothing else.
+func Migrate(ctx context.Context, dsn string) error {
+	s, err := OpenPatient(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	return s.Close()
+}
+
 // Create makes the database "sqlite:PATH" with an empty ledger and opens it. If
 // anything of that name exists the error wraps [ErrExists] and nothing is
 // touched. The file is readable by its owner alone.
