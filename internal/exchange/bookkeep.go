@@ -246,7 +246,17 @@ func (s *section) countedRefusals(rows []OverflowRow) error {
 // ever claimed.
 func (x *Exchange) Sweep(ctx context.Context) error {
 	now := x.Clock.Now()
-	err := x.Store.Scratch(ctx, func(s Scratch) error { return s.Sweep(ctx, now-10*60*1000, now-day) })
+	uploads := now - day
+	err := x.Store.Read(ctx, func(v View) error {
+		incomplete, err := v.Incomplete(ctx)
+		if incomplete {
+			uploads = 0 // an entry that is not open yet may claim them
+		}
+		return err
+	})
+	if err == nil {
+		err = x.Store.Scratch(ctx, func(s Scratch) error { return s.Sweep(ctx, now-10*60*1000, uploads) })
+	}
 	if err != nil {
 		return errors.Join(errors.New("exchange: sweep"), err)
 	}

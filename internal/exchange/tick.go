@@ -2,6 +2,8 @@ package exchange
 
 import (
 	"sync"
+
+	"github.com/odziv/odziv/ledger"
 )
 
 // maxJump is how far the clock may stray from its own steady reading, in ms,
@@ -28,4 +30,29 @@ func (t *tick) jump(c Clock) (now, jump int64) {
 	defer t.mu.Unlock()
 	now = c.Now()
 	return now, now - (t.now + c.Monotonic() - t.mono)
+}
+
+// readClock reads the time under the lock.
+func (s *section) readClock() error {
+	now, jump := s.x.tick.jump(s.x.Clock)
+	if jump > maxJump || jump < -maxJump {
+		return clockRefusal()
+	}
+	for _, l := range ledger.Logs {
+		last, err := s.tx.LastCheckpoint(s.ctx, l)
+		if err != nil {
+			return err
+		}
+		if last.Exists() && now < last.At {
+			return clockRefusal()
+		}
+	}
+	s.now = now
+	s.at = max(now, s.log[ledger.Ev].Head().At, s.log[ledger.Dir].Head().At)
+	return nil
+}
+
+func clockRefusal() *Refusal {
+	return refuse(Unavailable, "clock", "the exchange's clock jumped, so it accepts nothing").
+		hint("the operator checks the clock and restarts the server; send the same request again after that")
 }

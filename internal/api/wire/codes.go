@@ -38,6 +38,7 @@ var Codes = []Code{
 	{"not_retrieved", []int{409}, "The desk has not signed for the message."},
 	{"obl_*", []int{409}, "An act on an obligation is not admissible."},
 	{"offset", []int{409}, "The chunk does not go on where the part ends."},
+	{"opening_erased", []int{409}, "The entry was erased, and its opening does not come back."},
 	{"pack", []int{409, 503}, "The rule pack is not in force, or not held."},
 	{"package_missing", []int{409}, "A package of the epoch is not stored yet."},
 	{"part_missing", []int{409}, "A part is not stored as it was signed."},
