@@ -1,7 +1,9 @@
 package api
 
 import (
+	"cmp"
 	"context"
+	"crypto/ed25519"
 	"io"
 	"net/http"
 	"time"
@@ -19,7 +21,8 @@ func (s *server) handler(r route) echo.HandlerFunc {
 		c.Set(routeKey, r.path)
 		in := &call{server: s, route: &r, echo: c}
 		var err error
-		if !r.open {
+		in.public = r.public && !claimsSignature(c.Request())
+		if !r.open && !in.public {
 			if in.caller, err = s.authenticate(c.Request()); err != nil {
 				return err
 			}
@@ -34,15 +37,27 @@ func (s *server) handler(r route) echo.HandlerFunc {
 			return err
 		}
 		defer s.release(&r)
+		if in.public {
+			return in.shown(r.handle)
+		}
 		return r.handle(in)
 	}
 }
 
-// authenticate verifies the signature of a request. From then on its body ends
-// with io.EOF only if it is the one that was signed.
+// authenticate verifies the signature of a request under the directory as it is
+// on record now, whichever server recorded it. From then on its body ends with
+// io.EOF only if it is the one that was signed.
 func (s *server) authenticate(r *http.Request) (exchange.Caller, error) {
-	v, err := request.Verify(r, s.opts.Authority, s.x.Clock.Now(), s.x.Key)
-	if err != nil {
+	ctx, cancel := context.WithTimeout(r.Context(), s.opts.AnswerTime)
+	defer cancel()
+	var behind error
+	v, err := request.Verify(r, s.opts.Authority, s.x.Clock.Now(), func(keyID string) (ed25519.PublicKey, bool) {
+		if behind = s.x.Follow(ctx); behind != nil {
+			return nil, false
+		}
+		return s.x.Key(keyID)
+	})
+	if err = cmp.Or(behind, err); err != nil {
 		return exchange.Caller{}, err
 	}
 	return exchange.Caller{Key: v.KeyID, Nonce: v.Nonce}, nil

@@ -20,6 +20,7 @@ type Options struct {
 	ChunkTime  time.Duration // to receive a chunk of a part; default 5 min
 	AnswerTime time.Duration // to answer once it is here, and to send on each piece of a part; default 30 s
 	MaxChunks  int           // chunks of parts received at once; default 32
+	MaxPublic  int           // requests without a signature that read the ledger at once; default 4
 }
 
 func (o Options) withDefaults() Options {
@@ -30,6 +31,7 @@ func (o Options) withDefaults() Options {
 	o.ChunkTime = orDefault(o.ChunkTime, 5*time.Minute)
 	o.AnswerTime = orDefault(o.AnswerTime, 30*time.Second)
 	o.MaxChunks = orDefault(o.MaxChunks, 32)
+	o.MaxPublic = orDefault(o.MaxPublic, 4)
 	return o
 }
 
@@ -45,6 +47,7 @@ type server struct {
 	x     *exchange.Exchange
 	opts  Options
 	slots chan struct{} // one for each chunk being received
+	gate  gate          // of those who did not sign
 }
 
 // New returns the whole API of an exchange. It is safe for concurrent use.
@@ -54,7 +57,7 @@ func New(x *exchange.Exchange, opts Options) http.Handler {
 
 func newServer(x *exchange.Exchange, opts Options) *server {
 	opts = opts.withDefaults()
-	return &server{x: x, opts: opts, slots: make(chan struct{}, opts.MaxChunks)}
+	return &server{x: x, opts: opts, slots: make(chan struct{}, opts.MaxChunks), gate: newGate(opts.MaxPublic)}
 }
 
 func (s *server) echo() *echo.Echo {

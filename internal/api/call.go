@@ -18,8 +18,8 @@ import (
 	"github.com/odziv/odziv/internal/statement"
 )
 
-// A call is one request that was let in: its signature holds, its query has
-// only the members of the route, its body is bounded.
+// A call is one request that was let in: its signature holds, or its route needs
+// none, its query has only the members of the route, its body is bounded.
 type call struct {
 	*server
 	ctx    context.Context
@@ -27,6 +27,7 @@ type call struct {
 	echo   echo.Context
 	query  url.Values
 	caller exchange.Caller
+	public bool // nobody signed: caller is empty, and only what anyone may see is shown
 }
 
 func malformed(format string, args ...any) *exchange.Refusal {

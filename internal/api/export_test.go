@@ -14,12 +14,13 @@ type Route struct {
 	Query        []string
 	Limit        int64
 	Open, Chunk  bool
+	Public       bool
 }
 
 func Routes() []Route {
 	var out []Route
 	for _, r := range routes {
-		out = append(out, Route{r.method, r.path, r.query, r.limit, r.open, r.chunk})
+		out = append(out, Route{r.method, r.path, r.query, r.limit, r.open, r.chunk, r.public})
 	}
 	return out
 }

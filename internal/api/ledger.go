@@ -17,28 +17,6 @@ func (c *call) log() ledger.Log {
 	return ledger.Ev
 }
 
-func getCheckpoint(c *call) error {
-	note, err := c.x.Checkpoint(c.ctx, c.log())
-	if err != nil {
-		return err
-	}
-	return c.blob(wire.Text, note)
-}
-
-// getProof answers with the same bytes for ever, which a cache may keep.
-func getProof(c *call) error {
-	idx, err := c.number("idx", 0, maxNumber)
-	if err != nil {
-		return err
-	}
-	proof, err := c.x.Proof(c.ctx, c.log(), idx)
-	if err != nil {
-		return err
-	}
-	c.echo.Response().Header().Set("Cache-Control", "private, max-age=31536000, immutable")
-	return c.blob(wire.Text, proof)
-}
-
 func getConsistency(c *call) error {
 	if !c.query.Has("from") || !c.query.Has("to") {
 		return malformed("from or to is absent from the query")

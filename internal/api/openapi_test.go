@@ -120,6 +120,9 @@ func TestOperationsAreAsDocumented(t *testing.T) {
 			if open := op.Security != nil && len(*op.Security) == 0; open != r.Open {
 				t.Errorf("documented as open: %v", open)
 			}
+			if public := op.Security != nil && len(*op.Security) == 2 && len((*op.Security)[0]) == 0; public != r.Public {
+				t.Errorf("documented as public: %v", public)
+			}
 			var limit int64
 			if op.RequestBody != nil {
 				limit = op.RequestBody.Max

@@ -15,6 +15,7 @@ type route struct {
 	query  []string // the only members the query may have
 	limit  int64    // of the body, in bytes
 	open   bool     // answered without a signature
+	public bool     // answered without one too, with what anyone may see
 	chunk  bool     // the body is a chunk of a part
 	handle func(c *call) error
 }
@@ -46,16 +47,18 @@ var routes = []route{
 	{method: http.MethodPut, path: wire.PathPackage, limit: wire.MaxPackage, handle: putPackage},
 	{method: http.MethodGet, path: wire.PathPackage, handle: getPackage},
 
-	{method: http.MethodGet, path: wire.PathDirCheckpoint, handle: getCheckpoint},
+	{method: http.MethodGet, path: wire.PathDirCheckpoint, public: true, handle: getCheckpoint},
+	{method: http.MethodGet, path: wire.PathDirTile, public: true, handle: getTile},
 	{method: http.MethodGet, path: wire.PathDirEntries, query: []string{"from", "limit"}, handle: getEntries},
-	{method: http.MethodGet, path: wire.PathDirProof, handle: getProof},
+	{method: http.MethodGet, path: wire.PathDirProof, public: true, handle: getProof},
 	{method: http.MethodGet, path: wire.PathDirConsistency, query: []string{"from", "to"}, handle: getConsistency},
-	{method: http.MethodGet, path: wire.PathEvCheckpoint, handle: getCheckpoint},
-	{method: http.MethodGet, path: wire.PathEvProof, handle: getProof},
+	{method: http.MethodGet, path: wire.PathEvCheckpoint, public: true, handle: getCheckpoint},
+	{method: http.MethodGet, path: wire.PathEvTile, public: true, handle: getTile},
+	{method: http.MethodGet, path: wire.PathEvProof, public: true, handle: getProof},
 	{method: http.MethodGet, path: wire.PathEvConsistency, query: []string{"from", "to"}, handle: getConsistency},
 }
 
-// echoPath spells {msg} as :msg.
+// echoPath spells {msg} as :msg, and {tile}, which has slashes, as *.
 func echoPath(path string) string {
-	return strings.NewReplacer("{", ":", "}", "").Replace(path)
+	return strings.NewReplacer("{tile}", "*", "{", ":", "}", "").Replace(path)
 }

@@ -33,6 +33,9 @@ type Exchange struct {
 	tick tick
 	keys *shredKeys
 	cals calendars
+
+	followed follower
+	publics  [len(ledger.Logs)]publicView
 }
 
 // maxGroup bounds the writes of one transaction, maxQueue those that wait.
@@ -198,10 +201,13 @@ func (x *Exchange) group(ctx context.Context, jobs []*job) {
 	}
 }
 
-// adopt publishes the directory after a commit, never an older one.
+// adopt publishes the directory as committed, never an older one.
 func (x *Exchange) adopt(dir *directory.State) {
-	if dir.N() > x.Directory().N() {
-		x.dir.Store(dir)
+	for {
+		known := x.dir.Load()
+		if dir.N() <= known.N() || x.dir.CompareAndSwap(known, dir) {
+			return
+		}
 	}
 }
 

@@ -24,18 +24,51 @@ func (x *Exchange) Status() Status {
 	return Status{Demo: dir.Demo(), Genesis: dir.Genesis(), Host: x.Host, Now: x.Clock.Now(), Quorum: dir.Quorum().Ev}
 }
 
-// Checkpoint returns the latest published checkpoint of a log.
+// Checkpoint returns the latest published checkpoint of a log, whatever its
+// quorum.
 func (x *Exchange) Checkpoint(ctx context.Context, log ledger.Log) ([]byte, error) {
 	var note []byte
 	err := x.Store.View(ctx, func(r ledger.Reader) error {
 		p, err := r.LastCheckpoint(ctx, log)
 		if err == nil && !p.Exists() {
-			return refuse(Unavailable, "no_checkpoint", "no checkpoint was published yet").hint("ask again in a second")
+			return noCheckpoint("no checkpoint was published yet")
 		}
 		note = p.Note
 		return err
 	})
 	return note, err
+}
+
+func noCheckpoint(detail string) *Refusal {
+	return refuse(Unavailable, "no_checkpoint", "%s", detail).hint("ask again in a second")
+}
+
+// Tile returns a hash tile or an entry bundle that lies within the latest
+// published checkpoint of a log.
+func (x *Exchange) Tile(ctx context.Context, log ledger.Log, t tlog.Tile) ([]byte, error) {
+	var data []byte
+	err := x.Store.View(ctx, func(r ledger.Reader) error {
+		last, err := r.LastCheckpoint(ctx, log)
+		if err != nil {
+			return err
+		}
+		if !last.Exists() || !ledger.TileWithin(t, last.Size) {
+			return notFound()
+		}
+		data, err = ledger.ReadTile(ctx, r, log, t)
+		return err
+	})
+	return data, err
+}
+
+// tile returns a tile that is known to exist.
+func (x *Exchange) tile(ctx context.Context, log ledger.Log, t tlog.Tile) ([]byte, error) {
+	var data []byte
+	err := x.Store.View(ctx, func(r ledger.Reader) (err error) {
+		data, err = ledger.ReadTile(ctx, r, log, t)
+		return err
+	})
+	return data, err
 }
 
 // DirectoryEntries returns leaves of the directory from an index on, at most
@@ -53,11 +86,12 @@ func (x *Exchange) DirectoryEntries(ctx context.Context, from int64, limit int) 
 	return leaves, err
 }
 
-// Proof returns the .tlog-proof of an entry under the first checkpoint that
-// covered it: the same bytes for ever.
-func (x *Exchange) Proof(ctx context.Context, log ledger.Log, idx int64) ([]byte, error) {
-	var file []byte
-	err := x.Store.View(ctx, func(r ledger.Reader) error {
+// Proof returns the .tlog-proof of an entry. It is frozen once a checkpoint
+// under quorum covers the entry: then it is the proof under the first such, the
+// same bytes for ever. Until then it is provisional, under the latest checkpoint;
+// the cosignatures tell which.
+func (x *Exchange) Proof(ctx context.Context, log ledger.Log, idx int64) (file []byte, frozen bool, err error) {
+	err = x.Store.View(ctx, func(r ledger.Reader) error {
 		head, err := r.Head(ctx, log)
 		if err != nil {
 			return err
@@ -65,21 +99,31 @@ func (x *Exchange) Proof(ctx context.Context, log ledger.Log, idx int64) ([]byte
 		if idx < 0 || idx >= head.Size {
 			return notFound()
 		}
-		covered, err := r.CheckpointFor(ctx, log, idx)
+		cover, err := r.CheckpointFor(ctx, log, idx)
 		if err != nil {
 			return err
 		}
-		if !covered.Exists() {
-			return refuse(Unavailable, "no_checkpoint", "no checkpoint covers this entry yet").hint("ask again in a second")
+		if frozen = cover.Exists(); !frozen {
+			if cover, err = r.LastCheckpoint(ctx, log); err != nil {
+				return err
+			}
 		}
-		p, err := ledger.ProofFor(ctx, r, log, idx)
-		if err != nil {
-			return err
+		if cover.Size <= idx {
+			return noCheckpoint("no checkpoint covers this entry yet")
 		}
-		file = p.Format()
-		return nil
+		file, err = proofUnder(ctx, r, log, cover, idx)
+		return err
 	})
-	return file, err
+	return file, frozen, err
+}
+
+// proofUnder is the .tlog-proof of an entry under a checkpoint that covers it.
+func proofUnder(ctx context.Context, r ledger.Reader, log ledger.Log, cover ledger.Published, idx int64) ([]byte, error) {
+	path, err := ledger.ProveInclusion(ctx, r, log, cover.Size, idx)
+	if err != nil {
+		return nil, err
+	}
+	return ledger.Proof{Index: idx, Path: path, Checkpoint: cover.Note}.Format(), nil
 }
 
 // Consistency proves that the tree of one size is a prefix of that of another.

@@ -37,7 +37,7 @@ func (x *Exchange) mayAct(c Caller, desk string) error {
 // mayCall refuses a caller whose key is not, or no longer, in the directory.
 func (x *Exchange) mayCall(c Caller) (directory.Actor, error) {
 	actor, ok := x.Directory().Actor(c.Key)
-	if !ok {
+	if !ok || !actor.ActiveAt(x.Clock.Now()) {
 		return actor, refuse(Unauthentic, "signature", "the key is not in the directory")
 	}
 	return actor, nil

@@ -95,7 +95,7 @@ type Client struct {
 
 // New returns a client of the exchange at base ("https://exchange.example").
 // clock is this machine's time in ms since 1970 UTC. Plain HTTP is for loopback
-// alone. Without a signer only Status can be asked.
+// alone. Without a signer it is that of [Public].
 func New(base string, signer statement.Signer, clock func() int64, opts Options) (*Client, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {

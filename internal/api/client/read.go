@@ -109,13 +109,16 @@ func (c *Client) named(ctx context.Context, path, media, name string, limit int6
 	return data, nil
 }
 
-// Checkpoint returns the latest published checkpoint of a tree, a signed note.
+// Checkpoint returns the latest published checkpoint of a tree, a signed note;
+// without a signer that of the last quarter of an hour, whose absence wraps
+// [ledger.ErrMissing].
 func (c *Client) Checkpoint(ctx context.Context, log wire.Log) ([]byte, error) {
 	path := wire.PathEvCheckpoint
 	if log == wire.Dir {
 		path = wire.PathDirCheckpoint
 	}
-	return c.read(ctx, ask{method: http.MethodGet, path: path, accept: wire.Text}, maxOne)
+	data, err := c.read(ctx, ask{method: http.MethodGet, path: path, accept: wire.Text}, maxOne)
+	return data, missing(err)
 }
 
 // Entries returns leaves of the directory from an index on; none at its end.
@@ -126,13 +129,17 @@ func (c *Client) Entries(ctx context.Context, from int64, limit int) ([][]byte, 
 	return answer.Entries, err
 }
 
-// Proof returns the .tlog-proof file of an entry.
+// Proof returns the .tlog-proof file of an entry: the same for ever once its
+// checkpoint met the quorum, before that a provisional one; without a signer one
+// under the checkpoint of the last quarter of an hour. An entry that is not
+// there, or not to be seen, is an error that wraps [ledger.ErrMissing].
 func (c *Client) Proof(ctx context.Context, log wire.Log, idx int64) ([]byte, error) {
 	pattern := wire.PathEvProof
 	if log == wire.Dir {
 		pattern = wire.PathDirProof
 	}
-	return c.read(ctx, ask{method: http.MethodGet, path: wire.Path(pattern, number(idx)), accept: wire.Text}, maxOne)
+	data, err := c.read(ctx, ask{method: http.MethodGet, path: wire.Path(pattern, number(idx)), accept: wire.Text}, maxOne)
+	return data, missing(err)
 }
 
 // Consistency returns the hashes that prove a tree of one size to be a prefix

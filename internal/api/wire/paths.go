@@ -3,7 +3,7 @@ package wire
 import "strings"
 
 // Paths of the API, spelled as in the OpenAPI document: parameters in braces.
-// Fill them in with [Path].
+// Fill them in with [Path]. {tile} alone stands for several segments.
 const (
 	PathStatus  = "/v1/status"
 	PathOpenAPI = "/openapi.json"
@@ -30,9 +30,11 @@ const (
 
 	PathDirCheckpoint  = "/dir/checkpoint"
 	PathDirEntries     = "/dir/entries"
+	PathDirTile        = "/dir/tile/{tile}"
 	PathDirProof       = "/dir/proof/{idx}"
 	PathDirConsistency = "/dir/consistency"
 	PathEvCheckpoint   = "/ev/checkpoint"
+	PathEvTile         = "/ev/tile/{tile}"
 	PathEvProof        = "/ev/proof/{idx}"
 	PathEvConsistency  = "/ev/consistency"
 )
