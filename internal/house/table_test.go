@@ -52,10 +52,13 @@ var rooms = map[string]room{
 	"internal/api/wire":    {may: "internal/evidence internal/statement messaging messaging/obligation", never: sql + http + seal + keys + play, pure: true},
 	"internal/api/request": {may: "internal/statement", never: sql + "github.com/labstack/echo " + seal + keys + play, pure: true},
 	"internal/api":         {may: facts + "internal/api/request internal/api/wire internal/exchange", never: sql + keys + play + "messaging/envelope internal/sqlstore"},
-	"internal/server":      {may: facts + "internal/api internal/exchange internal/shred internal/sqlstore", never: keys + play + "messaging/envelope internal/office"},
+	"internal/server":      {may: facts + "internal/api internal/exchange internal/shred internal/sqlstore internal/witness", never: keys + play + "messaging/envelope internal/office"},
+
+	// Watching: an institution cosigns, mirrors and checks.
+	"internal/witness": {may: "internal/statement ledger", never: sql + "github.com/labstack/echo " + seal + keys + play + "internal/exchange", pure: true},
 
 	// The officer.
-	"internal/api/client": {may: "internal/api/request internal/api/wire internal/evidence internal/statement", never: sql + seal + keys + play + "github.com/labstack/echo internal/exchange"},
+	"internal/api/client": {may: "internal/api/request internal/api/wire internal/evidence internal/statement ledger", never: sql + seal + keys + play + "github.com/labstack/echo internal/exchange"},
 	"internal/office":     {may: facts + "internal/api/client internal/api/wire internal/audit messaging/envelope", never: sql + keys + play + "github.com/labstack/echo internal/exchange"},
 
 	// Programs: flags, configuration, wiring.
@@ -86,14 +89,14 @@ var importers = map[string]string{
 	"modernc.org/sqlite":              "internal/sqlstore",
 	"github.com/lib/pq":              "internal/sqlstore",
 	"github.com/labstack/echo/v4":     "internal/api",
-	"net/http":                        "internal/api internal/api/apitest internal/api/client internal/api/request internal/server internal/scenario internal/scenario/demo cmd/odziv-demo cmd/odzivd",
+	"net/http":                        "internal/api internal/api/apitest internal/api/client internal/api/request internal/server internal/witness internal/scenario internal/scenario/demo cmd/odziv-demo cmd/odzivd",
 	"filippo.io/age":                  "internal/office internal/shred keys/keystore messaging/envelope internal/api/apitest internal/scenario internal/scenario/demo",
 	"github.com/gowebpki/jcs":         "internal/statement",
 	"github.com/dunglas/httpsfv":      "internal/api/request",
 	"github.com/pelletier/go-toml/v2": "internal/rules internal/scenario",
 	"github.com/spf13/cobra":          "internal/cli cmd/odziv cmd/odzivd cmd/odziv-verify cmd/odziv-demo",
-	"golang.org/x/mod/sumdb/tlog":     "ledger ledger/storagetest internal/audit internal/audit/audittest internal/exchange internal/office internal/sqlstore internal/scenario internal/scenario/demo",
-	"golang.org/x/mod/sumdb/note":     "ledger internal/audit internal/audit/audittest internal/exchange internal/office internal/scenario internal/scenario/demo",
+	"golang.org/x/mod/sumdb/tlog":     "ledger ledger/storagetest internal/api internal/api/client internal/audit internal/audit/audittest internal/exchange internal/office internal/sqlstore internal/witness internal/scenario internal/scenario/demo",
+	"golang.org/x/mod/sumdb/note":     "ledger internal/witness internal/audit internal/audit/audittest internal/exchange internal/office internal/scenario internal/scenario/demo",
 	"golang.org/x/term":               "cmd/odziv",
 	"testing":                         "internal/api/apitest internal/audit/audittest internal/exchange/storetest ledger/storagetest",
 }

@@ -51,9 +51,17 @@ func Run(ctx context.Context, cfg Config) error {
 			}
 		})
 	}
+	watch := newWatching(cfg.Exchange, cfg.Log)
+	publishers := map[ledger.Log]*ledger.Publisher{}
 	for log, signer := range cfg.Signers {
-		p := ledger.NewPublisher(cfg.Exchange.Store, log, signer, cfg.Anchor, ledger.Unwatched{})
-		start("signer "+log.String(), cfg.publishing(p))
+		p := ledger.NewPublisher(cfg.Exchange.Store, log, signer, cfg.Anchor, watch)
+		if err := p.Consult(ctx, cfg.Exchange.Clock.Now()); err != nil {
+			return errors.Join(fmt.Errorf("signer %s: %w", log, err), cfg.Listener.Close())
+		}
+		publishers[log] = p
+	}
+	for log, p := range publishers {
+		start("signer "+log.String(), cfg.publishing(log, p, watch))
 	}
 	start("bookkeeper", cfg.trying("bookkeeper", cfg.Bookkeep, func(ctx context.Context) error {
 		_, err := cfg.Exchange.Bookkeep(ctx)
@@ -76,9 +84,11 @@ func Run(ctx context.Context, cfg Config) error {
 
 // publishing is the signer's loop. A failure of the store is tried again; a
 // rollback ends the server.
-func (cfg *Config) publishing(p *ledger.Publisher) func(context.Context) error {
+func (cfg *Config) publishing(log ledger.Log, p *ledger.Publisher, watch *watching) func(context.Context) error {
 	return cfg.every(cfg.SignEvery, func(ctx context.Context) error {
-		_, _, err := p.Step(ctx, cfg.Exchange.Clock.Now())
+		now := cfg.Exchange.Clock.Now()
+		last, _, err := p.Step(ctx, now)
+		watch.note(log, p.Doubts(), last, now)
 		if errors.Is(err, ledger.ErrRollback) || errors.Is(err, ledger.ErrAnchorEmpty) || errors.Is(err, ledger.ErrTreeMismatch) {
 			return err
 		}
