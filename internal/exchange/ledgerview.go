@@ -43,16 +43,17 @@ func noCheckpoint(detail string) *Refusal {
 	return refuse(Unavailable, "no_checkpoint", "%s", detail).hint("ask again in a second")
 }
 
-// Tile returns a hash tile or an entry bundle that lies within the latest
-// published checkpoint of a log.
+// Tile returns a hash tile or an entry bundle of a log as it stands: a witness
+// reads the entries of a checkpoint before it cosigns, and so before the
+// checkpoint is published.
 func (x *Exchange) Tile(ctx context.Context, log ledger.Log, t tlog.Tile) ([]byte, error) {
 	var data []byte
 	err := x.Store.View(ctx, func(r ledger.Reader) error {
-		last, err := r.LastCheckpoint(ctx, log)
+		head, err := r.Head(ctx, log)
 		if err != nil {
 			return err
 		}
-		if !last.Exists() || !ledger.TileWithin(t, last.Size) {
+		if !ledger.TileWithin(t, head.Size) {
 			return notFound()
 		}
 		data, err = ledger.ReadTile(ctx, r, log, t)
