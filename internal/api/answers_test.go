@@ -96,7 +96,7 @@ func (s *site) checkObligations(trigger int64) {
 // What a leaf commits to comes out byte for byte, whatever is in it.
 func TestOpeningsAreNotEscaped(t *testing.T) {
 	meta := "{\"a\":\"<&>\u2028\"}"
-	got, err := api.Encode(evidence.Item{Idx: 1, Meta: json.RawMessage(meta)})
+	got, err := wire.Encode(evidence.Item{Idx: 1, Meta: json.RawMessage(meta)})
 	if want := `{"idx":1,"meta":` + meta + `,"n":0}`; err != nil || string(got) != want {
 		t.Errorf("%s, want %s, %v", got, want, err)
 	}

@@ -1,9 +1,7 @@
 package api
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -126,20 +124,11 @@ func (c *call) body() ([]byte, error) {
 
 // json answers with v.
 func (c *call) json(v any) error {
-	data, err := encode(v)
+	data, err := wire.Encode(v)
 	if err != nil {
 		return err
 	}
 	return c.blob(wire.JSON, data)
-}
-
-// encode leaves signed bytes inside v as they are: nothing is escaped for HTML.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(v)
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 func (c *call) blob(mediaType string, data []byte) error {

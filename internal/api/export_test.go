@@ -59,5 +59,4 @@ var (
 	ReadQuery   = readQuery
 	ReadNumber  = readNumber
 	OpenAPI     = openAPI
-	Encode      = encode
 )

@@ -249,7 +249,7 @@ func TestSchemasAreTheTypes(t *testing.T) {
 		"DSSE": statement.DSSE{}, "Set": messaging.Set{}, "Item": evidence.Item{}, "Held": evidence.Held{},
 		"UploadState": wire.UploadState{}, "Uploads": wire.Uploads{}, "SetAnswer": wire.SetAnswer{}, "Entry": wire.Entry{},
 		"PendingAnswer": wire.PendingAnswer{}, "Pending": wire.Pending{}, "Pendings": wire.Pendings{}, "Feed": wire.Feed{},
-		"Duty": wire.Duty{}, "Duties": wire.Duties{}, "Entries": wire.Entries{}, "Consistency": wire.Consistency{},
+		"Duty": wire.Duty{}, "Duties": wire.Duties{}, "Entries": wire.Entries{}, "Consistency": wire.Consistency{}, "Holes": wire.Holes{},
 		"Status": wire.Status{}, "Problem": wire.Problem{}, "View": obligation.View{}, "Step": obligation.Step{},
 		"RightClock": obligation.RightClock{}, "Level": obligation.Level{}, "Submission": obligation.Submission{},
 		"Transfer": obligation.Transfer{},

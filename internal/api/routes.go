@@ -42,6 +42,9 @@ var routes = []route{
 	{method: http.MethodGet, path: wire.PathObligation, handle: getObligation},
 	{method: http.MethodPut, path: wire.PathSilence, handle: putSilence},
 
+	{method: http.MethodGet, path: wire.PathHoles, query: []string{"after", "limit"}, handle: getHoles},
+	{method: http.MethodPut, path: wire.PathOpening, limit: wire.MaxOpening, handle: putOpening},
+
 	{method: http.MethodPut, path: wire.PathKey, limit: wire.MaxKey, handle: putKey},
 	{method: http.MethodGet, path: wire.PathKey, handle: getKey},
 	{method: http.MethodPut, path: wire.PathPackage, limit: wire.MaxPackage, handle: putPackage},

@@ -163,6 +163,15 @@ func (c *Client) Consistency(ctx context.Context, log wire.Log, from, to int64) 
 	return hashes, nil
 }
 
+// Holes lists entries of the evidence tree after an index whose openings the
+// exchange lost, ascending, at most [wire.MaxPage]; -1 is from the beginning.
+// None is the answer of an exchange that lacks nothing.
+func (c *Client) Holes(ctx context.Context, after int64) ([]int64, error) {
+	var answer wire.Holes
+	err := c.get(ctx, wire.PathHoles, url.Values{"after": {number(after)}}, maxOne, &answer)
+	return answer.Holes, err
+}
+
 func number(n int64) string { return strconv.FormatInt(n, 10) }
 
 func limited(q url.Values, limit int) url.Values {

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strconv"
 
@@ -69,4 +70,13 @@ func (c *Client) PutPackage(ctx context.Context, data []byte) error {
 func (c *Client) store(ctx context.Context, path, media string, body []byte) error {
 	_, err := c.read(ctx, ask{method: http.MethodPut, path: path, body: body, media: media}, 0)
 	return err
+}
+
+// PutOpening gives an opening back that the exchange lost, as it stood in a feed.
+func (c *Client) PutOpening(ctx context.Context, item evidence.Item) error {
+	body, err := wire.Encode(item)
+	if err != nil {
+		return fmt.Errorf("client: %w", err)
+	}
+	return c.store(ctx, wire.Path(wire.PathOpening, number(item.Idx)), wire.JSON, body)
 }

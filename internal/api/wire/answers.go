@@ -99,3 +99,9 @@ type Consistency struct {
 	Proof [][]byte `json:"proof"` // hashes of 32 bytes
 	V     int      `json:"v"`
 }
+
+// Holes are entries of the evidence tree whose openings a restored ledger lacks.
+type Holes struct {
+	Holes []int64 `json:"holes"` // indexes, ascending
+	V     int     `json:"v"`
+}

@@ -25,7 +25,8 @@ const (
 	MaxChunk     = 8 << 20 // of a part
 	MaxKey       = 4 << 10
 	MaxPackage   = 64 << 10
-	MaxPart      = 4 << 30 // all chunks of a part together
+	MaxOpening   = 257 << 10 // an opening, given back
+	MaxPart      = 4 << 30   // all chunks of a part together
 )
 
 // ChunkSize is the step of a part's offsets, in bytes: every chunk but the last

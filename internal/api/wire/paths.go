@@ -25,6 +25,9 @@ const (
 	PathObligation  = "/v1/obligations/{o}"
 	PathSilence     = "/v1/obligations/{o}/silence/{x}"
 
+	PathHoles   = "/v1/openings/holes"
+	PathOpening = "/v1/openings/{idx}"
+
 	PathKey     = "/v1/keys/{rk}"
 	PathPackage = "/v1/packages/{sha256}"
 
