@@ -24,11 +24,16 @@ fail() { echo "test.sh: error: $*" >&2; exit 1; }
 # nested prints the folder of every module inside this one.
 nested() { find . -mindepth 2 -name go.mod -not -path '*/testdata/*' -printf '%h\n' | sort; }
 
-# need installs Debian packages for commands that are not there.
+# have says whether a command, or a file that a pattern with a slash names, is there.
+have() {
+  if [[ "$1" == */* ]]; then compgen -G "$1"; else command -v "$1"; fi >/dev/null
+}
+
+# need installs Debian packages for commands and files that are not there.
 need() {
   local missing=() pair
   for pair in "$@"; do
-    command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
+    have "${pair%%:*}" || missing+=("${pair##*:}")
   done
   if [[ ${#missing[@]} == 0 ]]; then return; fi
   if [[ "$(id -u)" != 0 ]] || ! command -v apt-get >/dev/null; then
@@ -36,6 +41,16 @@ need() {
     return 1
   fi
   apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# need_postgres installs a PostgreSQL server without the cluster that Debian makes
+# with it: each test starts its own.
+need_postgres() {
+  if have '/usr/lib/postgresql/*/bin/initdb' || have initdb; then return; fi
+  need pg_createcluster:postgresql-common || return
+  local folder=/etc/postgresql-common/createcluster.d
+  mkdir -p "$folder" && echo 'create_main_cluster = false' >"$folder/odziv-tests.conf" || return
+  need '/usr/lib/postgresql/*/bin/initdb:postgresql-15'
 }
 
 # Suites run with errexit off (they stand in a condition): each command that
@@ -58,6 +73,8 @@ suite_vet() {
 suite_main() {
   if [[ "${ODZIV_RACE:-}" == 1 ]]; then need gcc:gcc gcc:libc6-dev || return; fi
   need python3:python3 python3:tzdata || return # the second verifiers
+  need_postgres || return
+  need '/usr/lib/*/faketime/libfaketime.so.1:libfaketime' || return # clocks that jump
   "${GO_TEST[@]}" "${packages[@]}" || return
 }
 

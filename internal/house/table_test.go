@@ -19,7 +19,7 @@ const (
 	// seal is everything that can make or open a sealed body.
 	seal = "filippo.io/age messaging/envelope "
 	// play is what exists only for tests and the demonstration.
-	play = "internal/scenario internal/proving internal/audit/audittest internal/api/apitest internal/exchange/storetest ledger/storagetest testing "
+	play = "internal/scenario internal/proving internal/audit/audittest internal/api/apitest internal/exchange/storetest internal/pgtest ledger/storagetest testing "
 	// facts is what the pure rooms below the exchange are made of.
 	facts = "internal/evidence internal/statement keys/directory ledger messaging messaging/obligation consent internal/rules "
 )
@@ -75,6 +75,7 @@ var rooms = map[string]room{
 	"internal/api/apitest":        {may: "*"},
 	"internal/audit/audittest":    {may: "*"},
 	"internal/exchange/storetest": {may: "*"},
+	"internal/pgtest":             {},
 	"ledger/storagetest":          {may: "ledger"},
 
 	// Tests of the whole: no code.
@@ -85,9 +86,9 @@ var rooms = map[string]room{
 // importers says which rooms alone may import a package of others. Packages
 // that only tests import need no row.
 var importers = map[string]string{
-	"database/sql":                    "internal/sqlstore",
+	"database/sql":                    "internal/pgtest internal/sqlstore",
 	"modernc.org/sqlite":              "internal/sqlstore",
-	"github.com/lib/pq":              "internal/sqlstore",
+	"github.com/lib/pq":              "internal/pgtest internal/sqlstore",
 	"github.com/labstack/echo/v4":     "internal/api",
 	"net/http":                        "internal/api internal/api/apitest internal/api/client internal/api/request internal/server internal/witness internal/scenario internal/scenario/demo cmd/odziv-demo cmd/odzivd",
 	"filippo.io/age":                  "internal/office internal/shred keys/keystore messaging/envelope internal/api/apitest internal/scenario internal/scenario/demo",
@@ -98,7 +99,7 @@ var importers = map[string]string{
 	"golang.org/x/mod/sumdb/tlog":     "ledger ledger/storagetest internal/api internal/api/client internal/audit internal/audit/audittest internal/exchange internal/office internal/sqlstore internal/witness internal/scenario internal/scenario/demo",
 	"golang.org/x/mod/sumdb/note":     "ledger internal/witness internal/audit internal/audit/audittest internal/exchange internal/office internal/scenario internal/scenario/demo",
 	"golang.org/x/term":               "cmd/odziv",
-	"testing":                         "internal/api/apitest internal/audit/audittest internal/exchange/storetest ledger/storagetest",
+	"testing":                         "internal/api/apitest internal/audit/audittest internal/exchange/storetest internal/pgtest ledger/storagetest",
 }
 
 // clockFiles are the files of pure rooms that may read the machine's clock.
