@@ -140,8 +140,8 @@ func (r *replay) run(into Tx) error {
 		}
 		return r.one(p, idx, o)
 	})
-	if err == nil && next == head.Size && next > 0 && p.at != head.At && len(r.found) == 0 {
-		r.note(next-1, "the head's time is not that of its last leaf")
+	if err == nil && next == head.Size && next > 0 && len(r.found) == 0 {
+		err = r.checkTime(head, p.at)
 	}
 	for ; next < head.Size; next++ {
 		missing = append(missing, next)
@@ -150,6 +150,19 @@ func (r *replay) run(into Tx) error {
 		if !r.gone[idx] {
 			r.note(idx, "the opening is missing and no erasure covers it")
 		}
+	}
+	return err
+}
+
+// checkTime wants the head to have the time of its last leaf, or, where that
+// leaf was imported, of the checkpoint that came with it.
+func (r *replay) checkTime(head ledger.Head, last int64) error {
+	if head.At == last {
+		return nil
+	}
+	imported, err := dated(r.ctx, r.from, head)
+	if err == nil && (!imported || head.At < last) {
+		r.note(head.Size-1, "the head's time is not that of its last leaf")
 	}
 	return err
 }
