@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -54,6 +55,7 @@ type bundleVerifier struct {
 	found    findings
 	dir      *directory.State // nil if it could not be replayed to its end
 	packs    *rules.Set
+	lastAt   int64 // META.at of the last entry shown
 	remember int   // how many events and obligations
 	undone   *Fact // why obligations were not derived to the end
 }
@@ -101,7 +103,7 @@ func (v *bundleVerifier) directory() error {
 	v.dir = r.state
 	v.report.Directory = r.state
 	v.report.Name, v.report.Demo = r.state.Name(), r.state.Demo()
-	v.report.Bundle.WitnessDir, v.report.Bundle.CosignedDir = v.checkpoint(ledger.Dir, c)
+	v.report.Bundle.SeenDir = v.checkpoint(ledger.Dir, c)
 	return nil
 }
 
@@ -121,35 +123,59 @@ func (v *bundleVerifier) treeFindings(log ledger.Log, damage []ledger.Finding) {
 }
 
 // checkpoint verifies the signed checkpoint of a log under the key that the
-// replayed directory gives, and counts its witnesses.
-func (v *bundleVerifier) checkpoint(log ledger.Log, want ledger.Checkpoint) (witness string, cosigned int) {
+// replayed directory gives, and tells who cosigned it.
+func (v *bundleVerifier) checkpoint(log ledger.Log, want ledger.Checkpoint) Seen {
 	name := log.String() + "/" + checkpointFile
 	signed, err := v.a.file(name, ledger.MaxCheckpoint)
-	if err != nil {
-		v.found.file(name, "%v", err)
-		return "", 0
+	if err == nil {
+		var s Seen
+		if s, err = v.signed(log, want, signed); err == nil {
+			return s
+		}
 	}
-	key, err := ledger.ParseVerifierKey(vkeyOf(log, v.dir.Logs()))
+	v.found.file(name, "%v", err)
+	return Seen{Cosigned: []Cosignature{}}
+}
+
+func (v *bundleVerifier) signed(log ledger.Log, want ledger.Checkpoint, signed []byte) (Seen, error) {
+	vkey, quorum := vkeyOf(log, v.dir.Logs()), quorumOf(log, v.dir.Quorum())
+	v.policyFile(log, vkey, quorum)
+	key, err := ledger.ParseVerifierKey(vkey)
 	if err != nil {
-		v.found.file(name, "%v", err)
-		return "", 0
+		return Seen{}, err
 	}
 	c, err := ledger.ParseCheckpoint(signed, key)
 	if err != nil {
-		v.found.file(name, "%v", err)
-		return "", 0
+		return Seen{}, err
 	}
 	if c != want {
-		v.found.file(name, "is of %s at %d entries, %s says %s at %d", c.Origin, c.Size, manifestFile, want.Origin, want.Size)
+		return Seen{}, fmt.Errorf("is of %s at %d entries, %s says %s at %d", c.Origin, c.Size, manifestFile, want.Origin, want.Size)
 	}
-	quorum := v.dir.Quorum().Ev
+	if err := v.trust.Policy.check(vkey, signed); err != nil {
+		return Seen{}, err
+	}
+	return seen(signed, quorum, v.dir.Witnesses())
+}
+
+func quorumOf(log ledger.Log, q directory.Quorum) string {
 	if log == ledger.Dir {
-		quorum = v.dir.Quorum().Dir
+		return q.Dir
 	}
-	if witness, cosigned, err = witnessed(signed, quorum); err != nil {
+	return q.Ev
+}
+
+// policyFile wants the policy that stands beside a checkpoint to be the
+// directory's: other programs rely on it.
+func (v *bundleVerifier) policyFile(log ledger.Log, vkey, quorum string) {
+	name := log.String() + "/" + policyFile
+	data, err := v.a.file(name, maxPolicyFile)
+	if err != nil {
 		v.found.file(name, "%v", err)
+		return
 	}
-	return witness, cosigned
+	if want := policyText(vkey, quorum); !bytes.Equal(data, want) {
+		v.found.file(name, "is not the policy of the directory, which is %q", want)
+	}
 }
 
 // replayer replays the directory while its tree is being read.

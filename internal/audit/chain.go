@@ -167,7 +167,8 @@ func (c *chain) delegates() []ed25519.PublicKey {
 	return keys
 }
 
-// signedBy wants every group satisfied and no signature of anybody else.
+// signedBy wants every group satisfied, and no signature of anybody else or
+// beyond what they ask for.
 func signedBy(d *statement.DSSE, groups ...group) error {
 	byID := map[string]ed25519.PublicKey{}
 	for _, g := range groups {
@@ -186,16 +187,31 @@ func signedBy(d *statement.DSSE, groups ...group) error {
 	if err := d.Verify(keys...); err != nil {
 		return err
 	}
+	needed := map[string]bool{}
 	for _, g := range groups {
-		have := 0
-		for _, k := range g.keys {
-			if slices.ContainsFunc(keys, func(s ed25519.PublicKey) bool { return s.Equal(k) }) {
-				have++
-			}
+		have := g.among(keys)
+		if len(have) < g.need {
+			return fmt.Errorf("%d signatures of the %s, want %d", len(have), g.who, g.need)
 		}
-		if have < g.need {
-			return fmt.Errorf("%d signatures of the %s, want %d", have, g.who, g.need)
+		for _, k := range have {
+			needed[statement.KeyID(k)] = needed[statement.KeyID(k)] || len(have) == g.need
+		}
+	}
+	for id, need := range needed {
+		if !need {
+			return fmt.Errorf("%s signed beyond what it needs", id)
 		}
 	}
 	return nil
+}
+
+// among lists the keys of the group that are in a list.
+func (g group) among(keys []ed25519.PublicKey) []ed25519.PublicKey {
+	var have []ed25519.PublicKey
+	for _, k := range g.keys {
+		if slices.ContainsFunc(keys, func(s ed25519.PublicKey) bool { return s.Equal(k) }) {
+			have = append(have, k)
+		}
+	}
+	return have
 }

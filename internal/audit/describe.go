@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/odziv/odziv/consent"
@@ -13,6 +14,8 @@ func (v *fileVerifier) describe(meta *evidence.Meta, s *said, found *ItemFound) 
 	r := &v.report
 	r.say(FactIncluded, found.Idx, ledger.Ev.Origin(r.Host), found.Size)
 	r.say(FactReceived, instant(found.At))
+	r.tell(found.Seen)
+	r.tellTime(found.Seen, found.At, found.TimeDoubt)
 	if len(found.Signers) == 0 {
 		r.say(FactServerMade, meta.Ev, meta.Obj)
 	}
@@ -42,12 +45,10 @@ func (v *fileVerifier) describe(meta *evidence.Meta, s *said, found *ItemFound) 
 func (v *fileVerifier) conclude() {
 	r := &v.report
 	r.say(FactChain, len(v.leaves))
-	signed, replayed, worst := false, v.trust.Directory != nil, Witnessed
+	signed, replayed, least := false, v.trust.Directory != nil, ledger.Confirmed
 	for _, it := range r.Items {
 		signed = signed || len(it.Signers) > 0
-		if it.Witness != Witnessed && worst != ShortOf {
-			worst = it.Witness
-		}
+		least = lesser(least, it.Standing)
 	}
 	switch {
 	case signed && replayed:
@@ -55,23 +56,29 @@ func (v *fileVerifier) conclude() {
 	case signed:
 		r.say(FactAccepted)
 	}
-	r.conclude(worst)
+	r.conclude(least)
+}
+
+// lesser is the standing that claims less.
+func lesser(a, b ledger.Standing) ledger.Standing {
+	order := []ledger.Standing{"", ledger.Unwitnessed, ledger.Provisional, ledger.Confirmed}
+	return order[min(slices.Index(order, a), slices.Index(order, b))]
 }
 
 // conclude says what every report ends with.
-func (r *Report) conclude(witness string) {
+func (r *Report) conclude(standing ledger.Standing) {
 	if r.Pinned {
 		r.say(FactPinned)
 	} else {
 		r.say(FactNotPinned, r.Genesis)
 	}
-	switch witness {
-	case Unwitnessed:
+	switch standing {
+	case ledger.Unwitnessed:
 		r.say(FactUnwitnessed)
-	case Witnessed:
-		r.say(FactWitnessed)
-	case ShortOf:
-		r.say(FactShort)
+	case ledger.Confirmed:
+		r.say(FactConfirmed)
+	case ledger.Provisional:
+		r.say(FactProvisional)
 	}
 	if r.Demo {
 		r.say(FactDemo)
@@ -118,11 +125,10 @@ func (v *bundleVerifier) conclude() {
 		v.duties()
 	}
 	r.say(FactCannotShow)
-	worst := c.WitnessEv
-	if c.WitnessDir == ShortOf || worst == Witnessed {
-		worst = c.WitnessDir
-	}
-	r.conclude(worst)
+	r.tell(c.SeenDir)
+	r.tell(c.SeenEv)
+	r.tellTime(c.SeenEv, v.lastAt, c.TimeDoubt)
+	r.conclude(lesser(c.SeenDir.Standing, c.SeenEv.Standing))
 }
 
 // duties says up to where obligations were derived again, and why not further.

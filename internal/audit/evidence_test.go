@@ -56,7 +56,7 @@ func TestEvidenceOfEveryEntry(t *testing.T) {
 		if err != nil {
 			t.Fatalf("entry %d: %v", idx, err)
 		}
-		if !r.Pinned || r.Demo || r.Host != audittest.Host || len(r.Items) != 1 || r.Items[0].Idx != idx || r.Items[0].Witness != audit.Unwitnessed {
+		if !r.Pinned || r.Demo || r.Host != audittest.Host || len(r.Items) != 1 || r.Items[0].Idx != idx || r.Items[0].Standing != ledger.Unwitnessed {
 			t.Errorf("entry %d: %+v", idx, r)
 		}
 		if wantSigned := idx != audittest.Silence && idx != audittest.Change && idx != audittest.Refused; (len(r.Items[0].Signers) > 0) != wantSigned {

@@ -69,7 +69,7 @@ type entry struct {
 }
 
 // reshaped is an evidence file with one part exchanged, in its one spelling.
-func reshaped(t *testing.T, file []byte, change func(s *shape)) []byte {
+func reshaped(t testing.TB, file []byte, change func(s *shape)) []byte {
 	t.Helper()
 	var s shape
 	if err := statement.Unmarshal(file, &s); err != nil {

@@ -92,9 +92,10 @@ const maxGaps = 1 << 12
 // feed is the numbering of one desk's feed: the last number seen, and the
 // numbers before it that no opening shown has.
 type feed struct {
-	last int64
-	gaps map[int64]bool
-	more bool // gaps beyond maxGaps
+	last   int64
+	hidden int64 // entries not shown before that of the last number
+	gaps   map[int64]bool
+	more   bool // gaps beyond maxGaps
 }
 
 func (h *history) feed(desk string) *feed {
@@ -107,9 +108,9 @@ func (h *history) feed(desk string) *feed {
 }
 
 // deliver wants the feed numbers of every desk to grow, and notes what lies
-// between. That many entries must be hidden before this one.
+// between. As many entries must be hidden between the two.
 func (h *history) deliver(idx int64, to []evidence.Delivery) {
-	hidden := idx - h.shown.count + 1 + h.v.report.Bundle.MetaOnly
+	hidden := idx - h.shown.count + 1 + h.v.report.Bundle.MetaOnly // before this entry
 	for _, d := range to {
 		if h.v.dir != nil && h.v.dir.InstOfDesk(d.Desk) == "" {
 			h.found(idx, "to: %.40q is no desk of the directory", d.Desk)
@@ -120,12 +121,12 @@ func (h *history) deliver(idx int64, to []evidence.Delivery) {
 			h.found(idx, "to: number %d of the feed of %s was given before", d.N, d.Desk)
 			continue
 		}
-		if gap := d.N - f.last - 1; gap > hidden {
+		if gap := d.N - f.last - 1; gap > hidden-f.hidden {
 			h.found(idx, "to: number %d of the feed of %s leaves out %d, more than there are entries not shown", d.N, d.Desk, gap)
 		} else {
 			f.leave(d.N)
 		}
-		f.last = d.N
+		f.last, f.hidden = d.N, hidden
 	}
 }
 
@@ -171,6 +172,10 @@ func (h *history) finish() {
 					"the feed of %s has a hole at number %d, although every entry is shown or erased", desk, f.first())})
 			}
 		}
+	}
+	h.v.lastAt = h.at
+	if counts.TimeDoubt = counts.SeenEv.doubt(h.at); counts.TimeDoubt == TimeBefore {
+		counts.TimeDoubt = "" // nothing was recorded for a while
 	}
 	if h.rules != nil {
 		h.rules.finish(complete)

@@ -15,9 +15,11 @@ const TypeBundle = "application/vnd.odziv.bundle.v1+zip"
 const (
 	manifestFile   = "bundle.json"
 	checkpointFile = "checkpoint"
+	policyFile     = "policy"
 	openingsFolder = "openings/"
 	packsFolder    = "packs/"
 	maxManifest    = 4 << 10
+	maxPolicyFile  = 16 << 10
 )
 
 // manifest is bundle.json. All but Made is proven by the rest of the bundle.

@@ -25,7 +25,7 @@ func (v *bundleVerifier) evidence() error {
 		return err
 	}
 	if v.dir != nil {
-		v.report.Bundle.WitnessEv, v.report.Bundle.CosignedEv = v.checkpoint(ledger.Ev, c)
+		v.report.Bundle.SeenEv = v.checkpoint(ledger.Ev, c)
 	}
 	o := &openings{v: v, size: c.Size, history: newHistory(v, c.Size)}
 	damage, err := ledger.AuditTree(v.ctx, tiles{v.a, ledger.Ev}, c, o.take)

@@ -12,7 +12,7 @@ import (
 
 // underPolicy is a ledger in which a message was accepted after a change of
 // policy.
-func underPolicy(t *testing.T, logs directory.Logs, quorum string) *audittest.World {
+func underPolicy(t testing.TB, logs directory.Logs, quorum string) *audittest.World {
 	t.Helper()
 	w := audittest.New(t, false)
 	w.Story()
@@ -33,14 +33,14 @@ func TestShortOfQuorum(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := underPolicy(t, directory.Logs{Dir: audittest.LogKey(ledger.Dir), Ev: audittest.LogKey(ledger.Ev)}, "witness w "+vkey+"\nquorum w\n")
-	for idx, want := range map[int64]string{audittest.Concern: audit.Unwitnessed, audittest.StoryEnd: audit.ShortOf} {
+	for idx, want := range map[int64]ledger.Standing{audittest.Concern: ledger.Unwitnessed, audittest.StoryEnd: ledger.Provisional} {
 		r, err := audit.VerifyEvidence(evidenceOf(t, w, idx), audit.Trust{Genesis: w.Genesis()})
-		if err != nil || r.Items[0].Witness != want {
+		if err != nil || r.Items[0].Standing != want {
 			t.Errorf("entry %d: %+v, %v", idx, r.Items, err)
 		}
 	}
 	r, found, err := verify(t, bundleOf(t, w, audit.Options{}), audit.Trust{})
-	if failed(found, err) || r.Bundle.WitnessEv != audit.ShortOf || !strings.Contains(text(r), "Treat it as provisional") {
+	if failed(found, err) || r.Bundle.SeenEv.Standing != ledger.Provisional || !strings.Contains(text(r), "Treat it as provisional") {
 		t.Error(text(r), found, err)
 	}
 }

@@ -17,8 +17,11 @@ func VerifyProof(file, entry []byte, vkey string, trust Trust) (Report, error) {
 		return r, wrong("%w", err)
 	}
 	quorum := ""
+	origin, _, _ := strings.Cut(string(p.Checkpoint), "\n")
+	if vkey == "" {
+		vkey = trust.Policy.keyOf(origin)
+	}
 	if trust.Directory != nil {
-		origin, _, _ := strings.Cut(string(p.Checkpoint), "\n")
 		vkey, quorum = fromDirectory(origin, trust.Directory)
 		r.Genesis, r.Name, r.Demo = trust.Directory.Genesis(), trust.Directory.Name(), trust.Directory.Demo()
 		r.Pinned = r.Genesis == trust.Genesis
@@ -31,19 +34,24 @@ func VerifyProof(file, entry []byte, vkey string, trust Trust) (Report, error) {
 	if err != nil {
 		return r, wrong("entry %d: %w", p.Index, err)
 	}
+	if err := trust.Policy.check(vkey, p.Checkpoint); err != nil {
+		return r, wrong("entry %d: %w", p.Index, err)
+	}
 	r.Host, _, _ = strings.Cut(c.Origin, "/")
 	found := ItemFound{Idx: p.Index, Size: c.Size, Root: c.Root.String()}
 	r.say(FactProofOnly, p.Index, c.Origin, c.Size)
 	if quorum == "" {
+		found.Seen = trust.Policy.seen(p.Checkpoint)
 		r.Items = append(r.Items, found)
 		r.say(FactGivenKey, vkey)
 		return r, nil
 	}
-	if found.Witness, _, err = witnessed(p.Checkpoint, quorum); err != nil {
+	if found.Seen, err = seen(p.Checkpoint, quorum, trust.Directory.Witnesses()); err != nil {
 		return r, wrong("entry %d: %w", p.Index, err)
 	}
 	r.Items = append(r.Items, found)
-	r.conclude(found.Witness)
+	r.tell(found.Seen)
+	r.conclude(found.Standing)
 	return r, nil
 }
 

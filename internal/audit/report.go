@@ -9,6 +9,9 @@ type Trust struct {
 	// Genesis is the hex SHA-256 of the directory's first leaf, as printed in the
 	// annex of the agreement. Empty: nothing is pinned, and reports say so.
 	Genesis string
+	// Policy must be satisfied by every checkpoint, beside the directory's own. May
+	// be nil.
+	Policy *Policy
 	// Directory is a directory that was replayed and verified before, such as
 	// [Report.Directory] of a bundle. With it an evidence file's signer is held
 	// against every revocation of the time. May be nil.
@@ -21,13 +24,6 @@ const (
 	KindReceipt  = "receipt"
 	KindBundle   = "bundle"
 	KindProof    = "proof"
-)
-
-// What witnesses did for a checkpoint.
-const (
-	Unwitnessed = "unwitnessed" // the directory asks for no witnesses
-	Witnessed   = "witnessed"   // the quorum that the directory asks for cosigned
-	ShortOf     = "short"       // fewer cosigned than the directory asks for
 )
 
 // Report says what was verified. It is complete only beside a nil error and no
@@ -54,10 +50,11 @@ type ItemFound struct {
 	Object  string   `json:"object"`
 	At      int64    `json:"at"` // received, ms since 1970 UTC, by the exchange's clock
 	Signers []Signer `json:"signers,omitempty"`
-	Size    int64    `json:"size"` // of the checkpoint
-	Root    string   `json:"root"` // base64, of the checkpoint
-	Witness string   `json:"witness"`
+	Size    int64    `json:"size"`   // of the checkpoint
+	Root    string   `json:"root"`   // base64, of the checkpoint
 	Replay  bool     `json:"replay"` // the signer was held against a replayed directory
+	Seen
+	TimeDoubt string `json:"time_doubt,omitempty"` // [TimeAfter], [TimeBefore]
 }
 
 // Signer is who signed a statement.
@@ -71,22 +68,21 @@ type Signer struct {
 
 // Counts says how much a bundle holds and how much of it was checked.
 type Counts struct {
-	MadeAt      int64  `json:"made_at"` // ms, as the manifest claims
-	Dir         int64  `json:"dir"`     // entries
-	Ev          int64  `json:"ev"`
-	DirRoot     string `json:"dir_root"`
-	EvRoot      string `json:"ev_root"`
-	Shown       int64  `json:"shown"`        // openings held against their leaves
-	MetaOnly    int64  `json:"meta_only"`    // of these, without the parties' half
-	Erased      int64  `json:"erased"`       // accounted for by erasure.done
-	Signatures  int64  `json:"signatures"`   // of statements in openings
-	Sends       int64  `json:"sends"`        // decisions on a message computed again
-	Duties      int64  `json:"duties"`       // derived again from the openings
-	DutiesUpTo  int64  `json:"duties_up_to"` // index up to which they were, exclusive
-	WitnessDir  string `json:"witness_dir"`
-	WitnessEv   string `json:"witness_ev"`
-	CosignedDir int    `json:"cosigned_dir"` // valid cosignatures
-	CosignedEv  int    `json:"cosigned_ev"`
+	MadeAt     int64  `json:"made_at"` // ms, as the manifest claims
+	Dir        int64  `json:"dir"`     // entries
+	Ev         int64  `json:"ev"`
+	DirRoot    string `json:"dir_root"`
+	EvRoot     string `json:"ev_root"`
+	Shown      int64  `json:"shown"`        // openings held against their leaves
+	MetaOnly   int64  `json:"meta_only"`    // of these, without the parties' half
+	Erased     int64  `json:"erased"`       // accounted for by erasure.done
+	Signatures int64  `json:"signatures"`   // of statements in openings
+	Sends      int64  `json:"sends"`        // decisions on a message computed again
+	Duties     int64  `json:"duties"`       // derived again from the openings
+	DutiesUpTo int64  `json:"duties_up_to"` // index up to which they were, exclusive
+	SeenDir    Seen   `json:"seen_dir"`
+	SeenEv     Seen   `json:"seen_ev"`
+	TimeDoubt  string `json:"time_doubt,omitempty"` // of the last entry shown: [TimeAfter]
 }
 
 // Complete reports whether every index is shown or accounted for by an erasure.

@@ -108,7 +108,7 @@ func with[T any](d *statement.DSSE, parse func(*statement.DSSE) (T, error), head
 		return nil, err
 	}
 	h, obj := head(body)
-	return &said{by: h.By, obj: obj, pack: h.Pack, body: body}, nil
+	return &said{by: h.By, obj: obj, pack: h.Pack, cas: h.Case, body: body}, nil
 }
 
 // aboutMessage names what a statement about messages is about: the message of

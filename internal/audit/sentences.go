@@ -41,12 +41,24 @@ var sentences = map[string]sentence{
 	FactUnwitnessed: {
 		"Unwitnessed: no other body cosigned, so a second, different history would not show.",
 		"Без сведока: ниједно друго тело није супотписало, па се друга, другачија историја не би видела."},
-	FactWitnessed: {
-		"Witnessed: the quorum of witnesses that the directory asks for cosigned.",
-		"Са сведоцима: супотписао је потребан број сведока који именик тражи."},
-	FactShort: {
-		"Short of its quorum: fewer witnesses cosigned than the directory asks for. Treat it as provisional.",
-		"Без довољно сведока: супотписало их је мање него што именик тражи. Сматрајте га привременим."},
+	FactConfirmed: {
+		"Confirmed: as many witnesses cosigned as the directory asks for.",
+		"Потврђено: супотписало је онолико сведока колико именик тражи."},
+	FactProvisional: {
+		"Provisional: fewer witnesses cosigned than the directory asks for. Treat it as provisional.",
+		"Привремено: супотписало је мање сведока него што именик тражи. Сматрајте га привременим."},
+	FactCosigners: {
+		"Witnesses that cosigned the checkpoint: %[1]s of %[2]s that the directory names: %[3]s.",
+		"Сведоци који су супотписали контролну тачку: %[1]s од %[2]s које именик наводи: %[3]s."},
+	FactBounded: {
+		"Witnesses saw it in the log by their own clocks at the latest: the first on %[1]s, the last on %[2]s.",
+		"Сведоци су је видели у књизи најкасније, по својим сатовима: први %[1]s, последњи %[2]s."},
+	FactTimeAfter: {
+		"TIMES CONTRADICT EACH OTHER: a witness saw it on %[1]s, before the time that the exchange gives, %[2]s. One of the two clocks was wrong.",
+		"ВРЕМЕНА СЕ НЕ СЛАЖУ: сведок га је видео %[1]s, пре времена које сервер наводи, %[2]s. Један од два сата није био тачан."},
+	FactTimeBefore: {
+		"The exchange says %[1]s; no witness saw it before %[2]s. For the time in between there is only the word of the exchange.",
+		"Сервер каже %[1]s; ниједан сведок га није видео пре %[2]s. За време између постоји само реч сервера."},
 	FactDemo: {
 		"Demonstration: this proves nothing about real institutions.",
 		"Показни рад: ово не доказује ништа о стварним институцијама."},

@@ -15,6 +15,7 @@ import (
 	"github.com/odziv/odziv/internal/audit/audittest"
 	"github.com/odziv/odziv/internal/evidence"
 	"github.com/odziv/odziv/internal/rules"
+	"github.com/odziv/odziv/ledger"
 )
 
 var update = flag.Bool("update", false, "write testdata anew")
@@ -171,7 +172,7 @@ func TestVerifyProof(t *testing.T) {
 	}
 	r, _, _ := verify(t, bundleOf(t, w, audit.Options{}), audit.Trust{})
 	report, err := audit.VerifyProof(file, entry, "", audit.Trust{Genesis: w.Genesis(), Directory: r.Directory})
-	if err != nil || !report.Pinned || report.Items[0].Witness != audit.Unwitnessed {
+	if err != nil || !report.Pinned || report.Items[0].Standing != ledger.Unwitnessed {
 		t.Error(report, err)
 	}
 	for name, c := range map[string]struct {

@@ -152,7 +152,12 @@ func (v *fileVerifier) item(it item) (*verified, error) {
 		return nil, wrong("ev entry %d: %w", it.Idx, err)
 	}
 	found := ItemFound{Idx: it.Idx, Event: meta.Ev, Object: meta.Obj, At: meta.At, Size: cp.Size, Root: cp.Root.String()}
-	if found.Witness, _, err = witnessed(signed, v.charterAt(meta.DirN).quorum.Ev); err != nil {
+	held := v.charterAt(meta.DirN)
+	if found.Seen, err = seen(signed, held.quorum.Ev, held.witnesses); err != nil {
+		return nil, wrong("ev entry %d: %w", it.Idx, err)
+	}
+	found.TimeDoubt = found.doubt(meta.At)
+	if err := v.trust.Policy.check(held.logs.Ev, signed); err != nil {
 		return nil, wrong("ev entry %d: %w", it.Idx, err)
 	}
 	if err := v.signers(meta, priv, s, &found); err != nil {

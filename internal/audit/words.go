@@ -62,8 +62,12 @@ const (
 	FactPinned       = "pinned"
 	FactNotPinned    = "not-pinned" // hash
 	FactUnwitnessed  = "unwitnessed"
-	FactWitnessed    = "witnessed"
-	FactShort        = "short"
+	FactConfirmed    = "confirmed"
+	FactProvisional  = "provisional"
+	FactCosigners    = "cosigners"   // how many, of how many, who
+	FactBounded      = "bounded"     // first and last time
+	FactTimeAfter    = "time-after"  // first cosignature, time of the exchange
+	FactTimeBefore   = "time-before" // time of the exchange, first cosignature
 	FactDemo         = "demonstration"
 	FactVersion      = "version"    // consent, version, act, time, recorder's institution
 	FactScope        = "scope"      // from, to, purposes, categories, valid from, until

@@ -94,7 +94,7 @@ func (b *bundleWriter) write() error {
 			return err
 		}
 	}
-	if err := b.packs(); err != nil {
+	if err := b.policies(); err != nil {
 		return err
 	}
 	for _, log := range ledger.Logs {
@@ -136,21 +136,41 @@ func (b *bundleWriter) put(name string, data []byte) error {
 	return err
 }
 
-// packs stores the rule packs that the directory adopted.
-func (b *bundleWriter) packs() error {
+// policies stores what the directory says of both logs, and the rule packs that
+// it adopted.
+func (b *bundleWriter) policies() error {
 	adopted := map[string]string{}
+	var logs directory.Logs
+	var quorum directory.Quorum
 	err := b.dirLeaves(func(leaf []byte) error {
 		signed, err := directory.Decode(leaf)
 		if err != nil {
 			return err
 		}
-		if p, ok := signed.Body.(*directory.PackAdopt); ok {
-			adopted[p.ID] = p.Hash
+		switch body := signed.Body.(type) {
+		case *directory.Genesis:
+			logs, quorum = body.Logs, body.Quorum
+		case *directory.Policy:
+			logs, quorum = body.Logs, body.Quorum
+		case *directory.PackAdopt:
+			adopted[body.ID] = body.Hash
 		}
 		return nil
 	})
-	if err != nil || b.opt.Packs == nil {
+	if err != nil {
 		return err
+	}
+	for _, log := range ledger.Logs {
+		if err := b.put(log.String()+"/"+policyFile, policyText(vkeyOf(log, logs), quorumOf(log, quorum))); err != nil {
+			return err
+		}
+	}
+	return b.packs(adopted)
+}
+
+func (b *bundleWriter) packs(adopted map[string]string) error {
+	if b.opt.Packs == nil {
+		return nil
 	}
 	for _, id := range b.opt.Packs.IDs() {
 		if p, err := b.opt.Packs.Adopted(id, adopted[id]); err == nil {
