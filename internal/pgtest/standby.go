@@ -54,8 +54,8 @@ func (c *Cluster) SetSync(names ...string) {
 		return err == nil && got[0] == value, err
 	})
 	// What counts is a flag in shared memory that the checkpointer sets when it
-	// gets to it. Until then a commit returns at once, while every view already
-	// shows a synchronous standby: rows were lost that way in TestFailover.
+	// gets to it. Until then a commit may return at once, while every view already
+	// shows a synchronous standby.
 	c.Checkpoint()
 	if len(names) == 0 {
 		return
@@ -99,7 +99,9 @@ func (c *Cluster) Promote() {
 // Rewind takes a stopped cluster back to where another parted from it, ready for
 // [Cluster.Follow], and returns what pg_rewind said. It says that there is
 // nothing to do, and does nothing, when the other was promoted and made no
-// checkpoint since.
+// checkpoint since. A cluster that was rewound must not be rewound again before
+// it followed: pg_rewind would first recover it, and so write a history of its
+// own into the timeline of the other.
 func (c *Cluster) Rewind(from *Cluster) string {
 	c.t.Helper()
 	out, err := c.place.run(c.dir, "pg_rewind", "--target-pgdata="+c.data(), "--source-server="+from.conninfo("rewind")+" dbname=postgres", "--no-sync")
