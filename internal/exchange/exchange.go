@@ -34,6 +34,9 @@ type Exchange struct {
 	keys *shredKeys
 	cals calendars
 
+	floor  floor
+	halted halt
+
 	followed follower
 	publics  [len(ledger.Logs)]publicView
 }
@@ -48,6 +51,7 @@ const (
 // small, and nothing else.
 func Open(ctx context.Context, cfg Config) (*Exchange, error) {
 	x := &Exchange{Config: cfg, jobs: make(chan *job, maxQueue), keys: newShredKeys(cfg.Periods)}
+	x.halted.ended = make(chan struct{})
 	x.tick.start(cfg.Clock)
 	dir := directory.New()
 	err := cfg.Store.Read(ctx, func(v View) (err error) {
@@ -175,6 +179,7 @@ func (x *Exchange) gather(first *job) []*job {
 // group runs jobs in one transaction and answers all after the commit.
 func (x *Exchange) group(ctx context.Context, jobs []*job) {
 	var after *directory.State
+	var done *section
 	err := x.Store.Write(ctx, func(tx Tx) error {
 		s, err := x.begin(ctx, tx)
 		if err != nil {
@@ -187,11 +192,12 @@ func (x *Exchange) group(ctx context.Context, jobs []*job) {
 				j.err = x.unknown(j.err)
 			}
 		}
-		after = s.dir
+		after, done = s.dir, s
 		return s.flush()
 	})
 	if err == nil {
 		x.adopt(after)
+		x.floor.raise(done.log)
 	}
 	for _, j := range jobs {
 		if err != nil {
@@ -218,6 +224,7 @@ func (x *Exchange) unknown(err error) error {
 	if errors.As(err, &r) {
 		return r
 	}
+	x.haltAt(err)
 	x.Log.Error("write failed", "error", err)
 	return refuse(Unavailable, "store", "the exchange could not store this").
 		hint("send the same request again; it cannot be recorded twice")

@@ -34,6 +34,9 @@ func (t *tick) jump(c Clock) (now, jump int64) {
 
 // readClock reads the time under the lock.
 func (s *section) readClock() error {
+	if err := s.mayWrite(); err != nil {
+		return err
+	}
 	now, jump := s.x.tick.jump(s.x.Clock)
 	if jump > maxJump || jump < -maxJump {
 		return clockRefusal()

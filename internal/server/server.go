@@ -63,6 +63,7 @@ func Run(ctx context.Context, cfg Config) error {
 	for log, p := range publishers {
 		start("signer "+log.String(), cfg.publishing(log, p, watch))
 	}
+	start("sequencer", cfg.sequencing)
 	start("bookkeeper", cfg.trying("bookkeeper", cfg.Bookkeep, func(ctx context.Context) error {
 		_, err := cfg.Exchange.Bookkeep(ctx)
 		return err
@@ -90,6 +91,7 @@ func (cfg *Config) publishing(log ledger.Log, p *ledger.Publisher, watch *watchi
 		last, _, err := p.Step(ctx, now)
 		watch.note(log, p.Doubts(), last, now)
 		if errors.Is(err, ledger.ErrRollback) || errors.Is(err, ledger.ErrAnchorEmpty) || errors.Is(err, ledger.ErrTreeMismatch) {
+			cfg.Exchange.Halt(err) // before the listener has ended
 			return err
 		}
 		if err != nil && ctx.Err() == nil {
@@ -97,6 +99,17 @@ func (cfg *Config) publishing(log ledger.Log, p *ledger.Publisher, watch *watchi
 		}
 		return nil
 	})
+}
+
+// sequencing ends the server when the sequencer finds its store to be another
+// than it was; it goes on answering, with refusals, until all requests ended.
+func (cfg *Config) sequencing(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-cfg.Exchange.Halted():
+		return cfg.Exchange.HaltCause()
+	}
 }
 
 // trying runs f as every does, but says what fails and tries again: no answer
