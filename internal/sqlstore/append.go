@@ -19,9 +19,7 @@ func (t *tx) InsertEntries(ctx context.Context, log ledger.Log, first int64, lea
 	if err := t.checkNext(ctx, log, first, t.grown.entries, func(size int64) int64 { return size }); err != nil {
 		return err
 	}
-	err := t.insertRows(ctx, "entry (log, idx, leaf)", 3, len(leaves), func(args []any, i int) []any {
-		return append(args, int64(log), first+int64(i), leaves[i])
-	})
+	err := t.conn.engine.insertEntries(ctx, t.session, log, first, leaves)
 	t.grown.entries[log] = first + int64(len(leaves))
 	return err
 }
@@ -31,9 +29,7 @@ func (t *tx) InsertNodes(ctx context.Context, log ledger.Log, first int64, hashe
 	if err := t.checkNext(ctx, log, first, t.grown.nodes, tlog.StoredHashCount); err != nil {
 		return err
 	}
-	err := t.insertRows(ctx, "node (log, pos, hash)", 3, len(hashes), func(args []any, i int) []any {
-		return append(args, int64(log), first+int64(i), hashes[i][:])
-	})
+	err := t.conn.engine.insertNodes(ctx, t.session, log, first, hashes)
 	t.grown.nodes[log] = first + int64(len(hashes))
 	return err
 }
@@ -71,7 +67,23 @@ func (t *tx) MoveHead(ctx context.Context, log ledger.Log, old, new ledger.Head)
 	if n != 1 {
 		return fmt.Errorf("sqlstore: head of %s is not at %d: %w", log, old.Size, ledger.ErrConflict)
 	}
+	t.grown.heads[log], t.grown.known[log] = new, true
 	return nil
+}
+
+// Head implements ledger.Tx: asked once, since nobody else moves it meanwhile.
+func (t *tx) Head(ctx context.Context, log ledger.Log) (ledger.Head, error) {
+	if err := checkLog(log); err != nil {
+		return ledger.Head{}, err
+	}
+	if t.grown.known[log] {
+		return t.grown.heads[log], t.usable(ctx)
+	}
+	h, err := t.view.Head(ctx, log)
+	if err == nil {
+		t.grown.heads[log], t.grown.known[log] = h, true
+	}
+	return h, err
 }
 
 // PublishCheckpoint implements ledger.Tx.
@@ -80,7 +92,7 @@ func (t *tx) PublishCheckpoint(ctx context.Context, log ledger.Log, p ledger.Pub
 		return err
 	}
 	const query = "INSERT INTO checkpoint (log, size, seq, root, note, cosigs, quorum, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
-	_, err := t.exec(ctx, query, int64(log), p.Size, p.Seq, p.Root[:], blob(p.Note), p.Cosigs, p.Quorum, p.At)
+	_, err := t.exec(ctx, query, int64(log), p.Size, p.Seq, p.Root[:], blob(p.Note), p.Cosigs, bit(p.Quorum), p.At)
 	return err
 }
 

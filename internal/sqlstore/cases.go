@@ -10,22 +10,22 @@ import (
 
 // Party implements exchange.View.
 func (v *view) Party(ctx context.Context, cases []string, inst string) (bool, error) {
-	list, args, err := in(2, cases)
+	among, args, err := v.among("case_", 2, cases)
 	if err != nil {
 		return false, err
 	}
 	var one int
-	query := "SELECT 1 FROM party WHERE inst = $1 AND case_ IN " + list + " LIMIT 1"
+	query := "SELECT 1 FROM party WHERE inst = $1 AND " + among + " LIMIT 1"
 	return v.row(ctx, query, append([]any{inst}, args...), &one)
 }
 
 // Parties implements exchange.View.
 func (v *view) Parties(ctx context.Context, cases []string) (parties []exchange.PartyRow, err error) {
-	list, args, err := in(1, cases)
+	among, args, err := v.among("case_", 1, cases)
 	if err != nil {
 		return nil, err
 	}
-	query := "SELECT DISTINCT desk, inst FROM party WHERE case_ IN " + list + " ORDER BY desk, inst"
+	query := "SELECT DISTINCT desk, inst FROM party WHERE " + among + " ORDER BY desk, inst"
 	err = v.each(ctx, query, args, func(rows *sql.Rows) error {
 		var p exchange.PartyRow
 		err := rows.Scan(&p.Desk, &p.Inst)
@@ -39,8 +39,7 @@ func (v *view) Parties(ctx context.Context, cases []string) (parties []exchange.
 // so a party may be put again.
 func (t *tx) PutParty(ctx context.Context, cas string, p exchange.PartyRow) error {
 	const query = "INSERT INTO party (case_, desk, inst) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
-	_, err := t.exec(ctx, query, cas, p.Desk, p.Inst)
-	return err
+	return t.put(ctx, query, cas, p.Desk, p.Inst)
 }
 
 // Linked implements exchange.View.
@@ -68,7 +67,7 @@ func (t *tx) Link(ctx context.Context, cases []string) error {
 	all = slices.Compact(all)
 	for _, c := range all {
 		const query = "INSERT INTO case_link (case_, matter) VALUES ($1, $2) ON CONFLICT (case_) DO UPDATE SET matter = excluded.matter"
-		if _, err := t.exec(ctx, query, c, all[0]); err != nil {
+		if err := t.put(ctx, query, c, all[0]); err != nil {
 			return err
 		}
 	}
@@ -77,11 +76,11 @@ func (t *tx) Link(ctx context.Context, cases []string) error {
 
 // Scope implements exchange.View.
 func (v *view) Scope(ctx context.Context, cases []string, before int64) ([]int64, error) {
-	list, args, err := in(2, cases)
+	among, args, err := v.among("case_", 2, cases)
 	if err != nil {
 		return nil, err
 	}
-	query := "SELECT DISTINCT idx FROM scope WHERE idx < $1 AND case_ IN " + list + " ORDER BY idx"
+	query := "SELECT DISTINCT idx FROM scope WHERE idx < $1 AND " + among + " ORDER BY idx"
 	var leaves []int64
 	err = v.each(ctx, query, append([]any{before}, args...), func(rows *sql.Rows) error {
 		var idx int64
@@ -95,8 +94,7 @@ func (v *view) Scope(ctx context.Context, cases []string, before int64) ([]int64
 // PutScope implements exchange.Tx.
 func (t *tx) PutScope(ctx context.Context, cas string, idx int64, scope string) error {
 	const query = "INSERT INTO scope (case_, idx, scope) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
-	_, err := t.exec(ctx, query, cas, idx, scope)
-	return err
+	return t.put(ctx, query, cas, idx, scope)
 }
 
 // Accessed implements exchange.View.
@@ -109,6 +107,5 @@ func (v *view) Accessed(ctx context.Context, officer, cas, day string) (bool, er
 // PutAccess implements exchange.Tx. The first leaf of the day stays.
 func (t *tx) PutAccess(ctx context.Context, officer, cas, day string, idx int64) error {
 	const query = "INSERT INTO access (officer, case_, day, idx) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"
-	_, err := t.exec(ctx, query, officer, cas, day, idx)
-	return err
+	return t.put(ctx, query, officer, cas, day, idx)
 }

@@ -6,76 +6,18 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"time"
 )
 
 // A conn is one connection, kept for the life of the Store with its prepared
 // statements. It is used by one transaction at a time.
 type conn struct {
-	raw   *sql.Conn
-	stmts map[string]*sql.Stmt
-}
+	raw    *sql.Conn
+	engine engine
+	stmts  map[string]*sql.Stmt
+	later  *later // nil: every statement is sent at once
+	used   bool   // a transaction went well: it may have been lost since
 
-// settings are the pragmas of a connection. They are set one by one and not in
-// the name of the database, so that a failure says which.
-type settings []string
-
-func settingsFor(role role, busy time.Duration) settings {
-	s := settings{
-		timeoutPragma(busy),
-		"PRAGMA foreign_keys = ON",
-		"PRAGMA trusted_schema = OFF", // no function of the program runs from within the file
-	}
-	if role == reading {
-		return append(s, "PRAGMA query_only = ON")
-	}
-	return append(s,
-		"PRAGMA synchronous = FULL",  // an answer follows the fsync of the log
-		"PRAGMA fullfsync = ON",      // macOS: through the drive's cache too
-		"PRAGMA secure_delete = ON",  // what is erased is overwritten
-		"PRAGMA temp_store = MEMORY", // what a savepoint would undo
-		"PRAGMA cache_size = -16384", // KiB: a group fits without spilling into the log twice
-		"PRAGMA wal_autocheckpoint = 4000",
-		"PRAGMA journal_size_limit = 67108864",
-	)
-}
-
-func timeoutPragma(busy time.Duration) string {
-	return fmt.Sprintf("PRAGMA busy_timeout = %d", busy.Milliseconds())
-}
-
-// connect opens a connection and prepares it for its role.
-func connect(ctx context.Context, db *sql.DB, role role, busy time.Duration) (*conn, error) {
-	raw, err := db.Conn(ctx)
-	if err != nil {
-		return nil, failed("connect", err)
-	}
-	c := &conn{raw: raw, stmts: map[string]*sql.Stmt{}}
-	for _, pragma := range settingsFor(role, busy) {
-		if _, err := raw.ExecContext(ctx, pragma); err != nil {
-			c.discard()
-			return nil, failed(pragma, err)
-		}
-	}
-	return c, nil
-}
-
-// useLog puts the database under a write-ahead log, for good, and asks what is
-// in force: SQLite answers a mode it cannot provide by keeping another, without
-// an error.
-func (c *conn) useLog(ctx context.Context) error {
-	var journal string
-	if err := c.raw.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&journal); err != nil {
-		return failed("set the journal mode", err)
-	}
-	var synchronous int
-	if err := c.raw.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&synchronous); err != nil {
-		return failed("read the synchronous mode", err)
-	}
-	if journal != "wal" || synchronous != 2 {
-		return fmt.Errorf("sqlstore: journal mode %q and synchronous %d where wal and 2 were asked: %w", journal, synchronous, ErrReadOnly)
-	}
-	return nil
+	warning error // the last that PostgreSQL sent
 }
 
 // prepare returns the statement for query, prepared on first use. The texts are
@@ -101,14 +43,6 @@ func (c *conn) discard() {
 	_ = c.raw.Raw(func(any) error { return driver.ErrBadConn }) // not back into the pool of database/sql
 	_ = c.raw.Close()
 }
-
-// role is what a connection is for.
-type role int
-
-const (
-	reading role = iota
-	writing
-)
 
 // A pool hands out connections, first come first served. A slot is nil until
 // its connection is needed.

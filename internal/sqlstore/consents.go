@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"fmt"
 
 	"github.com/odziv/odziv/internal/exchange"
 )
@@ -33,16 +32,12 @@ func (v *view) ConsentsOf(ctx context.Context, subj string) (ids []string, err e
 }
 
 // PutConsentVersion implements exchange.Tx. A version is put once; the same
-// again is no error, another is.
+// again is no error, another is, since no column may be NULL.
 func (t *tx) PutConsentVersion(ctx context.Context, c exchange.ConsentRow) error {
 	const query = `INSERT INTO consent_version (id, ver, idx, at, act, subj, stmt) VALUES ($1, $2, $3, $4, $5, $6, $7)
-		ON CONFLICT (id, ver) DO UPDATE SET idx = excluded.idx
-		WHERE consent_version.idx = excluded.idx AND consent_version.stmt = excluded.stmt`
-	n, err := t.exec(ctx, query, c.ID, c.Ver, c.Idx, c.At, c.Act, c.Subj, blob(c.Stmt))
-	if err == nil && n == 0 {
-		err = fmt.Errorf("sqlstore: consent %s has another version %d: %w", c.ID, c.Ver, ErrRefused)
-	}
-	return err
+		ON CONFLICT (id, ver) DO UPDATE SET idx = CASE
+		WHEN consent_version.idx = excluded.idx AND consent_version.stmt = excluded.stmt THEN excluded.idx END`
+	return t.put(ctx, query, c.ID, c.Ver, c.Idx, c.At, c.Act, c.Subj, blob(c.Stmt))
 }
 
 const conflictColumns = "SELECT id, who, subj, level, set_idx, set_at, lifted_idx, lifted_at FROM conflict "
@@ -87,8 +82,7 @@ func (t *tx) PutConflict(ctx context.Context, c exchange.ConflictRow) error {
 		ON CONFLICT (id) DO UPDATE SET who = excluded.who, subj = excluded.subj, level = excluded.level,
 			set_idx = excluded.set_idx, set_at = excluded.set_at,
 			lifted_idx = excluded.lifted_idx, lifted_at = excluded.lifted_at`
-	_, err = t.exec(ctx, query, c.ID, c.Who, subj, c.Level, c.SetIdx, c.SetAt, c.LiftedIdx, c.LiftedAt)
-	return err
+	return t.put(ctx, query, c.ID, c.Who, subj, c.Level, c.SetIdx, c.SetAt, c.LiftedIdx, c.LiftedAt)
 }
 
 const grantColumns = "SELECT id, idx, at, case_, desk, subj, scope, nb, na, ended_idx, ended_at, earlier FROM grant_ "
@@ -128,11 +122,11 @@ func (v *view) Grant(ctx context.Context, id string) (g exchange.GrantRow, ok bo
 
 // Grants implements exchange.View.
 func (v *view) Grants(ctx context.Context, cases []string) ([]exchange.GrantRow, error) {
-	list, args, err := in(1, cases)
+	among, args, err := v.among("case_", 1, cases)
 	if err != nil {
 		return nil, err
 	}
-	return v.grants(ctx, grantColumns+"WHERE case_ IN "+list+" ORDER BY idx, id", args)
+	return v.grants(ctx, grantColumns+"WHERE "+among+" ORDER BY idx, id", args)
 }
 
 // GrantsOf implements exchange.View.
@@ -159,6 +153,5 @@ func (t *tx) PutGrant(ctx context.Context, g exchange.GrantRow) error {
 		ON CONFLICT (id) DO UPDATE SET idx = excluded.idx, at = excluded.at, case_ = excluded.case_,
 			desk = excluded.desk, subj = excluded.subj, scope = excluded.scope, nb = excluded.nb, na = excluded.na,
 			ended_idx = excluded.ended_idx, ended_at = excluded.ended_at, earlier = excluded.earlier`
-	_, err = t.exec(ctx, query, g.ID, g.Idx, g.At, g.Case, g.Desk, subj, scope, g.NB, g.NA, g.EndedIdx, g.EndedAt, earlier)
-	return err
+	return t.put(ctx, query, g.ID, g.Idx, g.At, g.Case, g.Desk, subj, scope, g.NB, g.NA, g.EndedIdx, g.EndedAt, earlier)
 }

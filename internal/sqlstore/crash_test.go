@@ -16,6 +16,7 @@ import (
 
 	"github.com/odziv/odziv/internal/evidence"
 	"github.com/odziv/odziv/internal/exchange"
+	"github.com/odziv/odziv/internal/pgtest"
 	"github.com/odziv/odziv/ledger"
 )
 
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, writeUntilKilled(dsn))
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	os.Exit(pgtest.Run(m))
 }
 
 // writeUntilKilled writes groups for ever and prints the size of the log after

@@ -179,9 +179,10 @@ func keyText(value any) string {
 // opened or erased.
 func (t *tx) DropDerived(ctx context.Context) error {
 	for i := range derived {
-		if _, err := t.exec(ctx, "DELETE FROM "+derived[i].name); err != nil {
+		if err := t.put(ctx, "DELETE FROM "+derived[i].name); err != nil {
 			return err
 		}
 	}
+	t.feeds = nil
 	return t.recount(ctx)
 }

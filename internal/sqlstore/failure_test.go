@@ -129,7 +129,7 @@ func TestAfterTheEnd(t *testing.T) {
 func TestLostTransaction(t *testing.T) {
 	ctx := context.Background()
 	r := newRaw(t)
-	err := r.transact(ctx, func(tx *tx) error {
+	err := r.transact(ctx, r.writer, section, func(tx *tx) error {
 		if err := tx.PutLast(ctx, "m_lost", 1); err != nil {
 			t.Error(err)
 		}
@@ -139,7 +139,7 @@ func TestLostTransaction(t *testing.T) {
 	wantFailure(t, "commit of what was rolled back", err, ErrOutcome)
 	wantLast(t, r.Store, "m_lost", -1)
 
-	err = r.transact(ctx, func(tx *tx) error {
+	err = r.transact(ctx, r.writer, section, func(tx *tx) error {
 		_, err := tx.exec(ctx, "SELECT no_such_function()")
 		if err == nil {
 			t.Error("an error of the engine was lost")

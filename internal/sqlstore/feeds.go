@@ -14,6 +14,25 @@ func (v *view) FeedLast(ctx context.Context, desk string) (n int64, err error) {
 	return n, err
 }
 
+// FeedLast implements exchange.Tx. It asks once: nobody else adds meanwhile.
+func (t *tx) FeedLast(ctx context.Context, desk string) (int64, error) {
+	if n, ok := t.feeds[desk]; ok {
+		return n, t.usable(ctx)
+	}
+	n, err := t.view.FeedLast(ctx, desk)
+	if err == nil {
+		t.remember(desk, n)
+	}
+	return n, err
+}
+
+func (t *tx) remember(desk string, n int64) {
+	if t.feeds == nil {
+		t.feeds = map[string]int64{}
+	}
+	t.feeds[desk] = n
+}
+
 // Feed implements exchange.View.
 func (v *view) Feed(ctx context.Context, desk string, after int64, limit int) (list []exchange.FeedRow, err error) {
 	if limit < 1 || limit > maxPage {
@@ -29,16 +48,15 @@ func (v *view) Feed(ctx context.Context, desk string, after int64, limit int) (l
 	return list, err
 }
 
-// PutFeed implements exchange.Tx. A place keeps its leaf; what may change is
-// whether it was erased.
+// PutFeed implements exchange.Tx. A place keeps its leaf, since no column may be
+// NULL; what may change is whether it was erased.
 func (t *tx) PutFeed(ctx context.Context, f exchange.FeedRow) error {
 	const query = `INSERT INTO feed (desk, n, idx, erased) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (desk, n) DO UPDATE SET erased = excluded.erased WHERE feed.idx = excluded.idx`
-	n, err := t.exec(ctx, query, f.Desk, f.N, f.Idx, f.Erased)
-	if err == nil && n == 0 {
-		err = fmt.Errorf("sqlstore: place %d of a feed holds another leaf: %w", f.N, ErrRefused)
+		ON CONFLICT (desk, n) DO UPDATE SET erased = CASE WHEN feed.idx = excluded.idx THEN excluded.erased END`
+	if n, ok := t.feeds[f.Desk]; ok && f.N > n {
+		t.remember(f.Desk, f.N)
 	}
-	return err
+	return t.put(ctx, query, f.Desk, f.N, f.Idx, f.Erased)
 }
 
 // RefusalsSince implements exchange.View.
@@ -49,8 +67,7 @@ func (v *view) RefusalsSince(ctx context.Context, key string, since int64) (n in
 
 // PutRefusal implements exchange.Tx.
 func (t *tx) PutRefusal(ctx context.Context, key string, at, idx int64) error {
-	_, err := t.exec(ctx, "INSERT INTO refusal (officer, at, idx) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", key, at, idx)
-	return err
+	return t.put(ctx, "INSERT INTO refusal (officer, at, idx) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", key, at, idx)
 }
 
 // Overflow implements exchange.View.
@@ -68,12 +85,10 @@ func (v *view) Overflow(ctx context.Context, until int64) (list []exchange.Overf
 // PutOverflow implements exchange.Tx. An id is spent once; the first time stays.
 func (t *tx) PutOverflow(ctx context.Context, o exchange.OverflowRow) error {
 	const query = "INSERT INTO overflow (id, officer, desk, at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"
-	_, err := t.exec(ctx, query, o.ID, o.Key, o.Desk, o.At)
-	return err
+	return t.put(ctx, query, o.ID, o.Key, o.Desk, o.At)
 }
 
 // DropOverflow implements exchange.Tx.
 func (t *tx) DropOverflow(ctx context.Context, id string) error {
-	_, err := t.exec(ctx, "DELETE FROM overflow WHERE id = $1", id)
-	return err
+	return t.put(ctx, "DELETE FROM overflow WHERE id = $1", id)
 }

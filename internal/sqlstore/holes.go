@@ -23,6 +23,7 @@ ORDER BY idx LIMIT $3`
 	return list, err
 }
 
-// Now implements exchange.Tx. SQLite has the clock of the process, which the
-// caller has too.
-func (t *tx) Now(context.Context) (at int64, ok bool, err error) { return 0, false, nil }
+// Now implements exchange.Tx.
+func (t *tx) Now(ctx context.Context) (at int64, ok bool, err error) {
+	return t.conn.engine.now(ctx, t.session)
+}

@@ -49,18 +49,13 @@ func (v *view) Hashes(ctx context.Context, log ledger.Log, positions []int64) ([
 		return nil, fmt.Errorf("sqlstore: %d positions asked at once, at most %d", len(positions), ledger.MaxPage)
 	}
 	at := make(map[int64]int, len(positions))
-	args := []any{int64(log)}
 	for i, pos := range positions {
 		at[pos] = i
-		args = append(args, pos)
 	}
-	for n := 1; n < len(positions) || n < len(args)-1; n *= 2 {
-		for len(args)-1 < n {
-			args = append(args, positions[0])
-		}
-	}
+	among, args := v.conn.engine.positions("pos", 2, positions)
+	args = append([]any{int64(log)}, args...)
 	hashes, found := make([]tlog.Hash, len(positions)), 0
-	query := "SELECT pos, hash FROM node WHERE log = $1 AND pos IN " + placeholders(2, len(args)-1)
+	query := "SELECT pos, hash FROM node WHERE log = $1 AND " + among
 	err := v.each(ctx, query, args, func(rows *sql.Rows) error {
 		var pos int64
 		var hash sql.RawBytes

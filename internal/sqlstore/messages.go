@@ -19,8 +19,7 @@ func (v *view) Last(ctx context.Context, obj string) (idx int64, err error) {
 // PutLast implements exchange.Tx.
 func (t *tx) PutLast(ctx context.Context, obj string, idx int64) error {
 	const query = "INSERT INTO last (obj, idx) VALUES ($1, $2) ON CONFLICT (obj) DO UPDATE SET idx = excluded.idx"
-	_, err := t.exec(ctx, query, obj, idx)
-	return err
+	return t.put(ctx, query, obj, idx)
 }
 
 // Statement implements exchange.View. The id of a refusal that waits to be
@@ -37,8 +36,7 @@ func (v *view) Statement(ctx context.Context, id string) (s exchange.StatementRo
 func (t *tx) PutStatement(ctx context.Context, s exchange.StatementRow) error {
 	const query = `INSERT INTO statement (id, digest, idx, spent) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (id) DO UPDATE SET digest = excluded.digest, idx = excluded.idx, spent = excluded.spent`
-	_, err := t.exec(ctx, query, s.ID, s.Digest, s.Idx, bit(s.Spent))
-	return err
+	return t.put(ctx, query, s.ID, s.Digest, s.Idx, bit(s.Spent))
 }
 
 const messageColumns = "SELECT msg, idx, at, case_, kind, desk, inst, basis, occurred, hold, reason, set_, pack, subj FROM msg "
@@ -86,21 +84,21 @@ func (v *view) Recipients(ctx context.Context, msg string) (list []exchange.Reci
 
 // Filed implements exchange.View.
 func (v *view) Filed(ctx context.Context, cases []string, kind string) ([]string, error) {
-	list, args, err := in(2, cases)
+	among, args, err := v.among("case_", 2, cases)
 	if err != nil {
 		return nil, err
 	}
-	query := "SELECT desk FROM msg WHERE kind = $1 AND case_ IN " + list + " GROUP BY desk ORDER BY min(idx)"
+	query := "SELECT desk FROM msg WHERE kind = $1 AND " + among + " GROUP BY desk ORDER BY min(idx)"
 	return v.texts(ctx, query, append([]any{kind}, args...))
 }
 
 // Sent implements exchange.View.
 func (v *view) Sent(ctx context.Context, cases []string, kind string) ([]exchange.MessageRow, error) {
-	list, args, err := in(2, cases)
+	among, args, err := v.among("case_", 2, cases)
 	if err != nil {
 		return nil, err
 	}
-	query := messageColumns + "WHERE kind = $1 AND case_ IN " + list + " ORDER BY idx"
+	query := messageColumns + "WHERE kind = $1 AND " + among + " ORDER BY idx"
 	return v.messages(ctx, query, append([]any{kind}, args...))
 }
 
@@ -129,7 +127,7 @@ func (t *tx) PutMessage(ctx context.Context, m exchange.MessageRow, to []exchang
 	}
 	const query = `INSERT INTO msg (msg, idx, at, case_, kind, desk, inst, basis, occurred, hold, reason, set_, pack, subj)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
-	_, err = t.exec(ctx, query, m.Msg, m.Idx, m.At, m.Case, m.Kind, m.Desk, m.Inst, m.Basis, m.Occurred, m.Hold,
+	err = t.put(ctx, query, m.Msg, m.Idx, m.At, m.Case, m.Kind, m.Desk, m.Inst, m.Basis, m.Occurred, m.Hold,
 		m.Reason, m.Set, m.Pack, subj)
 	if err != nil {
 		return err
@@ -139,12 +137,11 @@ func (t *tx) PutMessage(ctx context.Context, m exchange.MessageRow, to []exchang
 	}
 	for _, k := range consents {
 		const query = "INSERT INTO msg_consent (consent, idx, msg) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
-		if _, err := t.exec(ctx, query, k, m.Idx, m.Msg); err != nil {
+		if err := t.put(ctx, query, k, m.Idx, m.Msg); err != nil {
 			return err
 		}
 	}
-	_, err = t.exec(ctx, "UPDATE upload SET kept = 1 WHERE msg = $1 AND kept = 0", m.Msg)
-	return err
+	return t.put(ctx, "UPDATE upload SET kept = 1 WHERE msg = $1 AND kept = 0", m.Msg)
 }
 
 func (t *tx) putRecipients(ctx context.Context, msg string, to []exchange.RecipientRow) error {
@@ -173,6 +170,5 @@ func (t *tx) MarkRecipient(ctx context.Context, r exchange.RecipientRow) error {
 	if r.Blocked == 0 {
 		r.Reason = ""
 	}
-	_, err := t.exec(ctx, query, r.Msg, r.Desk, r.Role, r.Handed, r.HandedIdx, r.Served, r.Opened, r.Blocked, r.Reason)
-	return err
+	return t.put(ctx, query, r.Msg, r.Desk, r.Role, r.Handed, r.HandedIdx, r.Served, r.Opened, r.Blocked, r.Reason)
 }

@@ -12,7 +12,7 @@ import (
 	"strconv"
 )
 
-//go:embed schema/sqlite/*.sql
+//go:embed schema/sqlite/*.sql schema/postgres/*.sql
 var schemas embed.FS
 
 // A migration is one numbered file. It is run once and never again, in the
@@ -121,6 +121,10 @@ func (c *conn) versions(ctx context.Context) (seen []migration, err error) {
 	if err != nil || tables == 0 {
 		return nil, failed("look for the schema", err)
 	}
+	return c.readVersions(ctx)
+}
+
+func (c *conn) readVersions(ctx context.Context) (seen []migration, err error) {
 	rows, err := c.raw.QueryContext(ctx, "SELECT version, digest FROM schema_version ORDER BY version")
 	if err != nil {
 		return nil, failed("read the schema's version", err)

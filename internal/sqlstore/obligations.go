@@ -44,23 +44,23 @@ func (v *view) Opened(ctx context.Context, obj, rule string) ([]obligation.Oblig
 
 // Live implements exchange.View.
 func (v *view) Live(ctx context.Context, cases []string) ([]obligation.Obligation, error) {
-	list, args, err := in(1, cases)
+	among, args, err := v.among("case_", 1, cases)
 	if err != nil {
 		return nil, err
 	}
-	query := "SELECT body FROM obligation WHERE live = 1 AND case_ IN " + list + " ORDER BY trigger_, o"
+	query := "SELECT body FROM obligation WHERE live = 1 AND " + among + " ORDER BY trigger_, o"
 	return v.obligations(ctx, query, args)
 }
 
 // Twin implements exchange.View.
 func (v *view) Twin(ctx context.Context, cases []string, rule, obligor, whom, kind string, occurred int64) (bool, error) {
-	list, args, err := in(6, cases)
+	among, args, err := v.among("case_", 6, cases)
 	if err != nil {
 		return false, err
 	}
 	var one int
 	query := `SELECT 1 FROM obligation WHERE rule = $1 AND kind = $2 AND occurred = $3 AND obligor = $4 AND whom = $5
-		AND case_ IN ` + list + " LIMIT 1"
+		AND ` + among + " LIMIT 1"
 	return v.row(ctx, query, append([]any{rule, kind, occurred, obligor, whom}, args...), &one)
 }
 
@@ -120,7 +120,7 @@ func (t *tx) PutObligation(ctx context.Context, o obligation.Obligation) error {
 		ON CONFLICT (o) DO UPDATE SET rule = excluded.rule, obligor = excluded.obligor, obligee = excluded.obligee, whom = excluded.whom,
 			case_ = excluded.case_, obj = excluded.obj, trigger_ = excluded.trigger_, kind = excluded.kind,
 			occurred = excluded.occurred, due = excluded.due, live = excluded.live, body = excluded.body`
-	_, err = t.exec(ctx, query, o.ID, o.Rule, o.Obligor, o.Obligee, o.Whom(), o.Case, o.TriggerObj, o.Trigger, o.Kind,
+	err = t.put(ctx, query, o.ID, o.Rule, o.Obligor, o.Obligee, o.Whom(), o.Case, o.TriggerObj, o.Trigger, o.Kind,
 		o.Occurred, o.Due, bit(!o.State.Final()), string(body))
 	return err
 }
@@ -136,6 +136,5 @@ func (v *view) Marked(ctx context.Context, o string) (level int, err error) {
 
 // PutMark implements exchange.Tx. The first leaf of a level stays.
 func (t *tx) PutMark(ctx context.Context, o string, level int, idx int64) error {
-	_, err := t.exec(ctx, "INSERT INTO mark (o, level, idx) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", o, level, idx)
-	return err
+	return t.put(ctx, "INSERT INTO mark (o, level, idx) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", o, level, idx)
 }

@@ -54,7 +54,7 @@ func (v *view) openings(ctx context.Context, from int64) (page []evidence.Openin
 // that was erased, is an error.
 func (t *tx) PutOpening(ctx context.Context, idx int64, o evidence.Opening) error {
 	const query = "INSERT INTO opening (idx, meta, r_m, priv, r_p) VALUES ($1, $2, $3, $4, $5)"
-	_, err := t.exec(ctx, query, idx, blob(o.Meta), blob(o.RM), blob(o.Priv), blob(o.RP))
+	err := t.put(ctx, query, idx, blob(o.Meta), blob(o.RM), blob(o.Priv), blob(o.RP))
 	if err != nil {
 		return err
 	}
@@ -82,21 +82,10 @@ func (t *tx) EraseOpening(ctx context.Context, idx int64) error {
 	})
 }
 
-// asEraser runs f with the right to delete, which the triggers ask for.
+// asEraser runs f with the right to delete, which triggers or roles ask for.
 func (s *scratch) asEraser(ctx context.Context, f func() error) error {
-	if _, err := s.exec(ctx, "UPDATE eraser SET active = 1"); err != nil {
-		return err
-	}
 	*s.erased = true
-	if err := f(); err != nil {
-		_, undo := s.exec(context.WithoutCancel(ctx), "UPDATE eraser SET active = 0")
-		if undo != nil {
-			return undo
-		}
-		return err
-	}
-	_, err := s.exec(context.WithoutCancel(ctx), "UPDATE eraser SET active = 0")
-	return err
+	return s.conn.engine.asEraser(ctx, s.session, f)
 }
 
 // cover counts a leaf that has an opening or an erasure now and had neither.
@@ -116,15 +105,14 @@ func (t *tx) keepCovered(ctx context.Context) error {
 		return err
 	}
 	const query = "UPDATE covered SET count = CASE WHEN count + $1 > $2 THEN $2 ELSE count + $1 END"
-	_, err = t.exec(ctx, query, t.grown.covered, head.Size)
-	return err
+	return t.put(ctx, query, t.grown.covered, head.Size)
 }
 
 // recount counts anew what is covered. A rebuild does so, since it goes through
 // everything anyway: if rows were deleted behind the guards it shows.
 func (t *tx) recount(ctx context.Context) error {
 	t.grown.covered = 0
-	_, err := t.exec(ctx, "UPDATE covered SET count = (SELECT count(*) FROM opening) + (SELECT count(*) FROM erasure)")
+	err := t.put(ctx, "UPDATE covered SET count = (SELECT count(*) FROM opening) + (SELECT count(*) FROM erasure)")
 	return err
 }
 

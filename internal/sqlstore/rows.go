@@ -50,25 +50,18 @@ func readList[T any](text string, list *[]T) error {
 // maxCases bounds the handles that one question may name.
 const maxCases = 4096
 
-// in returns "($first,$first+1,…)" for the values, and the values repeated up
-// to a power of two, so that few texts serve all lengths. Of no values nothing
-// is a member.
-func in(first int, values []string) (string, []any, error) {
-	if len(values) > maxCases {
-		return "", nil, fmt.Errorf("sqlstore: %d values asked at once, at most %d", len(values), maxCases)
+func tooMany(n int) error {
+	return fmt.Errorf("sqlstore: %d values asked at once, at most %d", n, maxCases)
+}
+
+// among is the condition that a column has one of the values; see engine.
+func (v *view) among(column string, first int, values []string) (string, []any, error) {
+	for _, s := range values {
+		if !isText(s) {
+			return "", nil, fmt.Errorf("sqlstore: %s: text with a NUL or invalid UTF-8: %.40q", column, s)
+		}
 	}
-	if len(values) == 0 {
-		return "(NULL)", nil, nil
-	}
-	n := 1
-	for n < len(values) {
-		n *= 2
-	}
-	args := make([]any, n)
-	for i := range args {
-		args[i] = values[min(i, len(values)-1)]
-	}
-	return placeholders(first, n), args, nil
+	return v.conn.engine.among(column, first, values)
 }
 
 // placeholders is "($first,…)" with n of them.
@@ -98,7 +91,7 @@ func (s *session) insertRows(ctx context.Context, into string, width, n int, row
 		for i := range size {
 			args = row(args, done+i)
 		}
-		if _, err := s.exec(ctx, insertText(into, width, size), args...); err != nil {
+		if err := s.put(ctx, insertText(into, width, size), args...); err != nil {
 			return err
 		}
 		done += size

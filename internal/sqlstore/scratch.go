@@ -69,12 +69,10 @@ func (v *view) PendingAll(ctx context.Context) (list []exchange.PendingRow, err 
 func (t *tx) PutPending(ctx context.Context, p exchange.PendingRow) error {
 	const query = `INSERT INTO pending (digest, dsse, at) VALUES ($1, $2, $3)
 		ON CONFLICT (digest) DO UPDATE SET dsse = excluded.dsse, at = excluded.at`
-	_, err := t.exec(ctx, query, p.Digest, blob(p.DSSE), p.At)
-	return err
+	return t.put(ctx, query, p.Digest, blob(p.DSSE), p.At)
 }
 
 // DropPending implements exchange.Tx.
 func (t *tx) DropPending(ctx context.Context, digest string) error {
-	_, err := t.exec(ctx, "DELETE FROM pending WHERE digest = $1", digest)
-	return err
+	return t.put(ctx, "DELETE FROM pending WHERE digest = $1", digest)
 }

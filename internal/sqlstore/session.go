@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/odziv/odziv/ledger"
 )
 
 // A session is one transaction on a connection. It is not safe for concurrent
@@ -18,23 +20,21 @@ import (
 type session struct {
 	conn *conn
 	over error // why no further statement may run
+
+	// refused: PostgreSQL runs no further statement after a refused row, until
+	// the savepoint before it is gone back to.
+	refused error
+
+	start [len(ledger.Logs)]ledger.Head // of a section, on PostgreSQL
 }
 
 var errEnded = errors.New("sqlstore: the transaction has ended; it may not be used outside its function")
 
-// begin starts a transaction.
-func (c *conn) begin(ctx context.Context, statements ...string) (*session, error) {
-	s := &session{conn: c}
-	for _, q := range statements {
-		if _, err := s.exec(ctx, q); err != nil {
-			return nil, err
-		}
-	}
-	return s, nil
-}
-
 // exec runs a statement and returns how many rows it changed.
 func (s *session) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	if err := s.flush(ctx); err != nil {
+		return 0, err
+	}
 	stmt, err := s.ready(ctx, query, args)
 	if err != nil {
 		return 0, err
@@ -57,6 +57,9 @@ func (s *session) row(ctx context.Context, query string, args []any, dest ...any
 
 // each calls f for every row. f must not use the session.
 func (s *session) each(ctx context.Context, query string, args []any, f func(rows *sql.Rows) error) error {
+	if err := s.flushFor(ctx, query); err != nil {
+		return err
+	}
 	stmt, err := s.ready(ctx, query, args)
 	if err != nil {
 		return err
@@ -79,22 +82,37 @@ func (s *session) each(ctx context.Context, query string, args []any, f func(row
 
 // ready prepares a statement after looking at what could not be undone later.
 func (s *session) ready(ctx context.Context, query string, args []any) (*sql.Stmt, error) {
-	if s.over != nil {
-		return nil, s.over
-	}
-	if err := ctx.Err(); err != nil {
+	if err := s.usable(ctx); err != nil {
 		return nil, err
 	}
-	for _, a := range args {
-		if t, ok := a.(string); ok && !isText(t) {
-			return nil, fmt.Errorf("sqlstore: %s: text with a NUL or invalid UTF-8: %.40q", doing(query), t)
-		}
+	if err := checkText(query, args); err != nil {
+		return nil, err
 	}
 	stmt, err := s.conn.prepare(ctx, query)
 	if err != nil {
 		return nil, s.fail(query, err)
 	}
 	return stmt, nil
+}
+
+// usable says why no statement may run now.
+func (s *session) usable(ctx context.Context) error {
+	if s.over != nil {
+		return s.over
+	}
+	if s.refused != nil {
+		return s.refused
+	}
+	return ctx.Err()
+}
+
+func checkText(query string, args []any) error {
+	for _, a := range args {
+		if t, ok := a.(string); ok && !isText(t) {
+			return fmt.Errorf("sqlstore: %s: text with a NUL or invalid UTF-8: %.40q", doing(query), t)
+		}
+	}
+	return nil
 }
 
 // isText accepts what every engine stores unchanged: PostgreSQL refuses NUL and
@@ -106,8 +124,11 @@ func isText(s string) bool { return strings.IndexByte(s, 0) < 0 && utf8.ValidStr
 // committed one by one: such an error ends the session.
 func (s *session) fail(query string, err error) error {
 	err = failed(doing(query), err)
-	if !errors.Is(err, ErrRefused) {
+	switch {
+	case !errors.Is(err, ErrRefused):
 		s.over = err
+	case s.conn.later != nil:
+		s.refused = err
 	}
 	return err
 }

@@ -37,7 +37,12 @@ func newRaw(t testing.TB) *raw {
 }
 
 func TestSuite(t *testing.T) {
-	storetest.Run(t, func(t testing.TB) exchange.Store { return newRaw(t) })
+	t.Run("sqlite", func(t *testing.T) {
+		storetest.Run(t, func(t testing.TB) exchange.Store { return newRaw(t) })
+	})
+	t.Run("postgres", func(t *testing.T) {
+		storetest.Run(t, func(t testing.TB) exchange.Store { return newServed(t) })
+	})
 }
 
 // Exec runs one statement on the writer's connection.

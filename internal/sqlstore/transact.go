@@ -2,22 +2,13 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/odziv/odziv/ledger"
 	"golang.org/x/mod/sumdb/tlog"
-)
-
-// beginWrite takes the one write lock at once: a transaction that first read
-// and then wanted to write could not be made to wait.
-const beginWrite = "BEGIN IMMEDIATE"
-
-// A snapshot of SQLite begins with the first thing read.
-const (
-	beginRead = "BEGIN"
-	firstRead = "SELECT size FROM head WHERE log = 0"
 )
 
 // view implements exchange.View.
@@ -26,7 +17,8 @@ type view struct{ *session }
 // scratch implements exchange.Scratch.
 type scratch struct {
 	view
-	erased *bool // something was erased: the log must be cut after the commit
+	erased  *bool // something was erased: the log must be cut after the commit
+	section bool  // it is the serialized section
 }
 
 // tx implements exchange.Tx.
@@ -34,11 +26,14 @@ type tx struct {
 	scratch
 	depth int // of savepoints
 	grown grown
+	feeds map[string]int64 // the last number of feeds asked for
 }
 
 // grown is what a transaction added, for checking the whole before it commits.
 // It is copied by a savepoint and so falls back with it.
 type grown struct {
+	heads   [len(ledger.Logs)]ledger.Head // as they are now, where known
+	known   [len(ledger.Logs)]bool
 	entries [len(ledger.Logs)]int64 // next index, 0 if none was inserted
 	nodes   [len(ledger.Logs)]int64 // next position, likewise
 	covered int64                   // leaves that got an opening or an erasure
@@ -47,16 +42,11 @@ type grown struct {
 
 // snapshot runs f in a reading transaction.
 func (s *Store) snapshot(ctx context.Context, f func(*view) error) (err error) {
-	c, err := s.reader.take(ctx)
+	c, ses, err := s.enter(ctx, s.reader, snapshot)
 	if err != nil {
 		return err
 	}
 	defer func() { s.reader.give(c) }()
-	ses, err := c.begin(ctx, beginRead, firstRead)
-	if err != nil {
-		c = c.rollback(ctx)
-		return err
-	}
 	defer func() {
 		ses.end()
 		c = c.rollback(ctx)
@@ -64,17 +54,13 @@ func (s *Store) snapshot(ctx context.Context, f func(*view) error) (err error) {
 	return f(&view{ses})
 }
 
-// transact runs f in the serialized section and commits.
-func (s *Store) transact(ctx context.Context, f func(*tx) error) (err error) {
-	c, err := s.writer.take(ctx)
+// transact runs f in a writing transaction and commits.
+func (s *Store) transact(ctx context.Context, p *pool, k kindOfTx, f func(*tx) error) (err error) {
+	c, ses, err := s.enter(ctx, p, k)
 	if err != nil {
 		return err
 	}
-	defer func() { s.writer.give(c) }()
-	ses, err := c.begin(ctx, beginWrite)
-	if err != nil {
-		return err
-	}
+	defer func() { p.give(c) }()
 	committed := false
 	defer func() { // also when f panics
 		ses.end()
@@ -83,7 +69,13 @@ func (s *Store) transact(ctx context.Context, f func(*tx) error) (err error) {
 		}
 	}()
 	erased := false
-	t := &tx{scratch: scratch{view{ses}, &erased}}
+	t := &tx{scratch: scratch{view{ses}, &erased, k == section}}
+	if heads, known := s.engine.heads(ses); known {
+		t.grown.heads = heads
+		for log := range t.grown.known {
+			t.grown.known[log] = true
+		}
+	}
 	if err := f(t); err != nil {
 		return err
 	}
@@ -91,19 +83,50 @@ func (s *Store) transact(ctx context.Context, f func(*tx) error) (err error) {
 		return err
 	}
 	committed = true
-	if erased || s.remembers {
-		s.remembers = !c.forget(ctx, s.busy)
-	}
+	s.engine.committed(ctx, c, erased)
 	return nil
+}
+
+// enter takes a connection and begins. A connection that worked before may have
+// been lost since, by a restart or a failover: as nothing was done yet, a new one
+// is tried once.
+func (s *Store) enter(ctx context.Context, p *pool, k kindOfTx) (*conn, *session, error) {
+	c, err := p.take(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	was := c.used
+	ses, err := s.engine.begin(ctx, c, k)
+	if errors.Is(err, ErrUnreachable) && was {
+		c.discard()
+		if c, err = p.open(ctx); err == nil {
+			ses, err = s.engine.begin(ctx, c, k)
+		}
+	}
+	if err == nil {
+		c.used = true
+		return c, ses, nil
+	}
+	if c != nil {
+		c = c.rollback(ctx)
+	}
+	p.give(c)
+	return nil, nil, err
 }
 
 // rollback ends a transaction without keeping it. A connection that cannot even
 // do that is thrown away, and with it the transaction.
 func (c *conn) rollback(ctx context.Context) *conn {
 	ctx = context.WithoutCancel(ctx)
-	stmt, err := c.prepare(ctx, "ROLLBACK")
-	if err == nil {
-		_, err = stmt.ExecContext(ctx)
+	var err error
+	if c.later != nil { // prepared statements cannot be had after a refused row
+		c.later.drop()
+		_, err = c.raw.ExecContext(ctx, "ROLLBACK")
+	} else {
+		var stmt *sql.Stmt
+		if stmt, err = c.prepare(ctx, "ROLLBACK"); err == nil {
+			_, err = stmt.ExecContext(ctx)
+		}
 	}
 	if err != nil {
 		c.discard()
@@ -112,24 +135,11 @@ func (c *conn) rollback(ctx context.Context) *conn {
 	return c
 }
 
-// forget empties the write-ahead log, which still holds what was erased. It
-// waits for nobody: while a reader is at the log it reports false.
-func (c *conn) forget(ctx context.Context, busy time.Duration) bool {
-	ctx = context.WithoutCancel(ctx)
-	blocked := 1
-	if _, err := c.raw.ExecContext(ctx, timeoutPragma(0)); err == nil {
-		var log, moved int
-		_ = c.raw.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&blocked, &log, &moved)
-	}
-	_, err := c.raw.ExecContext(ctx, timeoutPragma(busy))
-	return err == nil && blocked == 0
-}
-
 // finish checks the whole and commits. Once COMMIT was sent, an error leaves the
 // outcome open.
 func (t *tx) finish(ctx context.Context) error {
-	if t.over != nil {
-		return t.over
+	if err := t.usable(ctx); err != nil {
+		return err
 	}
 	if err := t.checkWhole(ctx); err != nil {
 		return err
@@ -137,11 +147,14 @@ func (t *tx) finish(ctx context.Context) error {
 	if err := t.keepCovered(ctx); err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil {
+	if err := t.flush(ctx); err != nil {
 		return err
 	}
-	if _, err := t.exec(context.WithoutCancel(ctx), "COMMIT"); err != nil {
-		return fmt.Errorf("%w; %w", err, ErrOutcome) // the hint of the cause comes first
+	if err := t.usable(ctx); err != nil {
+		return err
+	}
+	if err := t.conn.engine.commit(t.conn); err != nil {
+		return fmt.Errorf("%w; %w", failed("commit", err), ErrOutcome) // the hint of the cause comes first
 	}
 	return nil
 }
@@ -177,20 +190,18 @@ func (t *tx) Savepoint(ctx context.Context, f func() error) error {
 	t.depth++
 	defer func() { t.depth-- }()
 	name := "s" + strconv.Itoa(t.depth)
-	if _, err := t.exec(ctx, "SAVEPOINT "+name); err != nil {
+	mark, err := t.mark(ctx, name)
+	if err != nil {
 		return err
 	}
-	err := f()
+	if err = f(); err == nil {
+		err = t.release(ctx, name, mark)
+	}
 	if err == nil {
-		_, err = t.exec(ctx, "RELEASE "+name)
-		return err
+		return nil
 	}
-	t.grown = before
-	ctx = context.WithoutCancel(ctx)
-	if _, undo := t.exec(ctx, "ROLLBACK TO "+name); undo != nil {
-		return undo
-	}
-	if _, undo := t.exec(ctx, "RELEASE "+name); undo != nil {
+	t.grown, t.feeds = before, nil
+	if undo := t.goBack(context.WithoutCancel(ctx), name, mark); undo != nil {
 		return undo
 	}
 	return err

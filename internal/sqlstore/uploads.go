@@ -14,7 +14,20 @@ const maxChunk = 1<<20 + 1<<16
 
 // Upload implements exchange.UploadView.
 func (v *view) Upload(ctx context.Context, msg string, part int) (u exchange.UploadRow, ok bool, err error) {
-	const query = "SELECT msg, part, officer, size, hash, stanzas, at FROM upload WHERE msg = $1 AND part = $2"
+	return v.upload(ctx, msg, part, "")
+}
+
+// Upload implements exchange.Scratch and exchange.Tx. What this transaction may
+// build upon nobody changes until it ends.
+func (s *scratch) Upload(ctx context.Context, msg string, part int) (u exchange.UploadRow, ok bool, err error) {
+	if err := s.lockMessage(ctx, msg); err != nil {
+		return u, false, err
+	}
+	return s.upload(ctx, msg, part, s.conn.engine.lock())
+}
+
+func (v *view) upload(ctx context.Context, msg string, part int, lock string) (u exchange.UploadRow, ok bool, err error) {
+	query := "SELECT msg, part, officer, size, hash, stanzas, at FROM upload WHERE msg = $1 AND part = $2" + lock
 	ok, err = v.row(ctx, query, []any{msg, part}, &u.Msg, &u.Part, &u.Key, &u.Size, &u.Hash, &u.Stanzas, &u.At)
 	return u, ok, err
 }
@@ -54,6 +67,24 @@ func (v *view) Shred(ctx context.Context, msg string) (period string, wrapped []
 	return period, wrapped, ok, err
 }
 
+// Shred implements exchange.Scratch and exchange.Tx. Whoever finds no key may put
+// one: nobody else does meanwhile.
+func (s *scratch) Shred(ctx context.Context, msg string) (period string, wrapped []byte, ok bool, err error) {
+	if err := s.lockMessage(ctx, msg); err != nil {
+		return "", nil, false, err
+	}
+	return s.view.Shred(ctx, msg)
+}
+
+// lockMessage is for what is written beside the section; within it nothing but
+// that could be in the way, and rows are locked as they are read.
+func (s *scratch) lockMessage(ctx context.Context, msg string) error {
+	if s.section {
+		return nil
+	}
+	return s.conn.engine.lockMessage(ctx, s.session, msg)
+}
+
 // PutShred implements exchange.Scratch. A key may be wrapped again.
 func (s *scratch) PutShred(ctx context.Context, msg, period string, wrapped []byte) error {
 	const query = `INSERT INTO shred (msg, period, wrapped) VALUES ($1, $2, $3)
@@ -90,24 +121,45 @@ const abandonedUploads = "SELECT msg FROM upload WHERE kept = 0 AND at < $1 ORDE
 
 // Sweep implements exchange.Scratch. A message's parts go together with their
 // shred key, when the oldest of them was begun before; of many abandoned uploads
-// the next Sweep takes the rest.
+// the next Sweep takes the rest. It waits for nobody: an upload that goes on, or
+// whose message is being accepted, is not abandoned.
 func (s *scratch) Sweep(ctx context.Context, nonces, uploads int64) error {
 	if _, err := s.exec(ctx, "DELETE FROM req_nonce WHERE at < $1", nonces); err != nil {
 		return err
 	}
-	abandoned, err := s.texts(ctx, abandonedUploads, []any{uploads, maxSwept})
+	abandoned, err := s.texts(ctx, abandonedUploads+s.conn.engine.skip(), []any{uploads, maxSwept})
 	if err != nil || len(abandoned) == 0 {
 		return err
 	}
+	slices.Sort(abandoned) // a row per part
+	abandoned = slices.Compact(abandoned)
+	var whole []string
+	for _, msg := range abandoned {
+		free, err := s.free(ctx, msg)
+		if err != nil {
+			return err
+		}
+		if free {
+			whole = append(whole, msg)
+		}
+	}
 	return s.asEraser(ctx, func() error {
-		slices.Sort(abandoned) // a row per part
-		for _, msg := range slices.Compact(abandoned) {
+		for _, msg := range whole {
 			if err := s.deleteUpload(ctx, msg); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// free reports whether no part of a message is kept, or in anybody's hands, and
+// keeps it so.
+func (s *scratch) free(ctx context.Context, msg string) (is bool, err error) {
+	query := `SELECT (SELECT count(*) FROM upload WHERE msg = $1) = count(*)
+		FROM (SELECT 1 FROM upload WHERE msg = $1 AND kept = 0` + s.conn.engine.skip() + ") AS a"
+	_, err = s.row(ctx, query, []any{msg}, &is)
+	return is, err
 }
 
 // EraseUpload destroys a message's shred key and what it wrapped, also when the
