@@ -51,6 +51,9 @@ func NewBroken(x *exchange.Exchange, opts Options, fail func() error) http.Handl
 	return e
 }
 
+// MaxWaiting is how many may wait at the gate.
+const MaxWaiting = maxWaiting
+
 var (
 	EchoPath    = echoPath
 	StatusOf    = statusOf

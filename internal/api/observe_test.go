@@ -174,8 +174,10 @@ func TestWithoutPeer(t *testing.T) {
 }
 
 func TestSeedsArePresent(t *testing.T) {
-	if seeds, err := os.ReadDir("testdata/fuzz/FuzzQuery"); err != nil || len(seeds) == 0 {
-		t.Errorf("%d seeds, %v", len(seeds), err)
+	for _, target := range []string{"FuzzQuery", "FuzzTilePath"} {
+		if seeds, err := os.ReadDir("testdata/fuzz/" + target); err != nil || len(seeds) == 0 {
+			t.Errorf("%s: %d seeds, %v", target, len(seeds), err)
+		}
 	}
 }
 

@@ -71,9 +71,12 @@ func (s *site) signed(method, target string, body []byte, by ...statement.Signin
 	return req
 }
 
+// transport asks for nothing by itself.
+var transport = &http.Transport{DisableCompression: true}
+
 func (s *site) do(req *http.Request) answer {
 	s.t.Helper()
-	resp, err := http.DefaultTransport.RoundTrip(req)
+	resp, err := transport.RoundTrip(req)
 	if err != nil {
 		s.t.Fatalf("%s %s: %v", req.Method, req.URL.Path, err)
 	}

@@ -64,6 +64,9 @@ func (c *Clock) Monotonic() int64 { return c.ms.Load() }
 // Advance moves the clock.
 func (c *Clock) Advance(d time.Duration) { c.ms.Add(d.Milliseconds()) }
 
+// Set sets the clock, in ms since 1970 UTC.
+func (c *Clock) Set(ms int64) { c.ms.Store(ms) }
+
 // lockedBuffer is a log that a test may read while requests run.
 type lockedBuffer struct {
 	mu  sync.Mutex
@@ -162,6 +165,18 @@ func (w *World) Publish() {
 		_, _, err := ledger.NewPublisher(w.Store, log, w.signers[log], w.anchor, ledger.Unwatched{}).Step(context.Background(), w.Clock.Now())
 		w.check(err)
 	}
+}
+
+// Another is another server on the same store, with the same people: an exchange
+// of its own, served at its own address until the test ends.
+func (w *World) Another(opts api.Options) *World {
+	w.t.Helper()
+	other := &World{Config: w.Config, Store: w.Store, Clock: w.Clock, Pack: w.Pack, A: w.A, B: w.B, Council: w.Council,
+		Delegates: w.Delegates, t: w.t, signers: w.signers, anchor: w.anchor}
+	other.X = must(w, func() (*exchange.Exchange, error) { return exchange.Open(w.t.Context(), w.Config) })
+	other.background(other.X.Run, func() {})
+	other.serve(opts)
+	return other
 }
 
 // Client returns a client that signs with a key, on the clock of the world.

@@ -27,7 +27,8 @@ type Party struct {
 	Users            [2]string
 	Key              *age.HybridIdentity // of the desk, epoch 1
 	RK               string
-	registrars       [2]statement.SigningKey
+	Root             statement.SigningKey
+	Registrars       [2]statement.SigningKey
 }
 
 func seed(label string) []byte {
@@ -112,21 +113,21 @@ func (w *World) fillDirectory() {
 // join admits an institution with a desk that others can write to.
 func (w *World) join(name, typ, fn string) *Party {
 	root := signer(name + "/root")
-	p := &Party{Inst: id("i", name), Desk: id("d", name), Type: typ}
+	p := &Party{Inst: id("i", name), Desk: id("d", name), Type: typ, Root: root}
 	for i := range p.Officers {
 		p.Officers[i] = signer(fmt.Sprint(name, "/officer/", i))
-		p.registrars[i] = signer(fmt.Sprint(name, "/registrar/", i))
+		p.Registrars[i] = signer(fmt.Sprint(name, "/registrar/", i))
 		p.Users[i] = id("u", fmt.Sprint(name, i))
 	}
 	w.Enter(&directory.InstJoin{I: p.Inst, Root: directory.Root{K: 1, Keys: publics(root)}}, w.Delegates[0], w.Delegates[1], root)
 	w.Enter(&directory.InstProfile{I: p.Inst, Type: typ, Level: "local", Territory: []string{}, NB: Begin - hour, NA: Begin + year}, w.Delegates[:]...)
-	w.Enter(&directory.InstRegistrars{I: p.Inst, Keys: publics(p.registrars[:]...)}, root)
+	w.Enter(&directory.InstRegistrars{I: p.Inst, Keys: publics(p.Registrars[:]...)}, root)
 	for i, k := range p.Officers {
 		w.Enter(&directory.OfficerEnrol{U: p.Users[i], I: p.Inst, Key: statement.KeyID(k.Public()), Ed: k.Public(),
-			Rcp: w.identity().Recipient().String(), Roles: []string{"member", "head"}, NB: Begin - hour, NA: Begin + year}, p.registrars[:]...)
+			Rcp: w.identity().Recipient().String(), Roles: []string{"member", "head"}, NB: Begin - hour, NA: Begin + year}, p.Registrars[:]...)
 	}
-	w.Enter(&directory.DeskProfile{D: p.Desk, I: p.Inst, Fn: fn, NB: Begin - hour, NA: Begin + year}, p.registrars[0])
-	w.Enter(&directory.DeskMembers{D: p.Desk, Members: p.Users[:]}, p.registrars[:]...)
+	w.Enter(&directory.DeskProfile{D: p.Desk, I: p.Inst, Fn: fn, NB: Begin - hour, NA: Begin + year}, p.Registrars[0])
+	w.Enter(&directory.DeskMembers{D: p.Desk, Members: p.Users[:]}, p.Registrars[:]...)
 	w.giveKey(p)
 	return p
 }
@@ -156,5 +157,5 @@ func (w *World) giveKey(p *Party) {
 func (w *World) Revoke(p *Party, officer int) {
 	w.t.Helper()
 	key := statement.KeyID(p.Officers[officer].Public())
-	w.Enter(&directory.OfficerRevoke{U: p.Users[officer], Key: key, From: w.Clock.Now(), Reason: "device-lost"}, p.registrars[0])
+	w.Enter(&directory.OfficerRevoke{U: p.Users[officer], Key: key, From: w.Clock.Now(), Reason: "device-lost"}, p.Registrars[0])
 }
