@@ -19,7 +19,7 @@ const (
 	// seal is everything that can make or open a sealed body.
 	seal = "filippo.io/age messaging/envelope "
 	// play is what exists only for tests and the demonstration.
-	play = "internal/scenario internal/proving internal/audit/audittest internal/api/apitest internal/exchange/storetest internal/pgtest ledger/storagetest testing "
+	play = "internal/scenario internal/proving internal/audit/audittest internal/audit/second internal/api/apitest internal/exchange/storetest internal/pgtest ledger/storagetest testing "
 	// facts is what the pure rooms below the exchange are made of.
 	facts = "internal/evidence internal/statement keys/directory ledger messaging messaging/obligation consent internal/rules "
 )
@@ -57,6 +57,8 @@ var rooms = map[string]room{
 	// Watching: an institution cosigns, mirrors and checks.
 	"internal/witness": {may: "internal/statement ledger", never: sql + "github.com/labstack/echo " + seal + keys + play + "internal/exchange", pure: true},
 
+	"internal/observe": {may: facts + "internal/witness internal/api/client internal/api/wire", never: sql + "github.com/labstack/echo " + seal + keys + play + "internal/exchange internal/office"},
+
 	// The officer.
 	"internal/api/client": {may: "internal/api/request internal/api/wire internal/evidence internal/statement ledger", never: sql + seal + keys + play + "github.com/labstack/echo internal/exchange"},
 	"internal/office":     {may: facts + "internal/api/client internal/api/wire internal/audit messaging/envelope", never: sql + keys + play + "github.com/labstack/echo internal/exchange"},
@@ -74,6 +76,7 @@ var rooms = map[string]room{
 	"internal/scenario/demo":      {may: "*"},
 	"internal/api/apitest":        {may: "*"},
 	"internal/audit/audittest":    {may: "*"},
+	"internal/audit/second":       {may: "internal/audit"},
 	"internal/exchange/storetest": {may: "*"},
 	"internal/pgtest":             {},
 	"ledger/storagetest":          {may: "ledger"},
@@ -90,16 +93,16 @@ var importers = map[string]string{
 	"modernc.org/sqlite":              "internal/sqlstore",
 	"github.com/lib/pq":              "internal/pgtest internal/sqlstore",
 	"github.com/labstack/echo/v4":     "internal/api",
-	"net/http":                        "internal/api internal/api/apitest internal/api/client internal/api/request internal/server internal/witness internal/scenario internal/scenario/demo cmd/odziv-demo cmd/odzivd",
+	"net/http":                        "internal/api internal/api/apitest internal/api/client internal/api/request internal/server internal/witness internal/observe internal/scenario internal/scenario/demo cmd/odziv-demo cmd/odzivd",
 	"filippo.io/age":                  "internal/office internal/shred keys/keystore messaging/envelope internal/api/apitest internal/scenario internal/scenario/demo",
 	"github.com/gowebpki/jcs":         "internal/statement",
 	"github.com/dunglas/httpsfv":      "internal/api/request",
 	"github.com/pelletier/go-toml/v2": "internal/rules internal/scenario",
 	"github.com/spf13/cobra":          "internal/cli cmd/odziv cmd/odzivd cmd/odziv-verify cmd/odziv-demo",
-	"golang.org/x/mod/sumdb/tlog":     "ledger ledger/storagetest internal/api internal/api/client internal/audit internal/audit/audittest internal/exchange internal/office internal/sqlstore internal/witness internal/scenario internal/scenario/demo",
-	"golang.org/x/mod/sumdb/note":     "ledger internal/witness internal/audit internal/audit/audittest internal/exchange internal/office internal/scenario internal/scenario/demo",
+	"golang.org/x/mod/sumdb/tlog":     "ledger ledger/storagetest internal/api internal/api/client internal/audit internal/audit/audittest internal/exchange internal/office internal/sqlstore internal/witness internal/observe internal/scenario internal/scenario/demo",
+	"golang.org/x/mod/sumdb/note":     "ledger internal/witness internal/observe internal/audit internal/audit/audittest internal/exchange internal/office internal/scenario internal/scenario/demo",
 	"golang.org/x/term":               "cmd/odziv",
-	"testing":                         "internal/api/apitest internal/audit/audittest internal/exchange/storetest internal/pgtest ledger/storagetest",
+	"testing":                         "internal/api/apitest internal/audit/audittest internal/audit/second internal/exchange/storetest internal/pgtest ledger/storagetest",
 }
 
 // clockFiles are the files of pure rooms that may read the machine's clock.

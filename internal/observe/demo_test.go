@@ -1,0 +1,66 @@
+package observe_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/odziv/odziv/internal/scenario/demo"
+	"github.com/odziv/odziv/ledger"
+)
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// world is a demonstration with observers.
+func world(t *testing.T, n, quorum int, codes ...string) (*demo.World, []*demo.Observer) {
+	t.Helper()
+	clock := demo.NewClock(time.Now().UnixMilli())
+	clock.Run()
+	w, err := demo.Open(context.Background(), demo.Options{Clock: clock, Codes: codes})
+	check(t, err)
+	t.Cleanup(func() {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	list, err := w.Observe(context.Background(), n, quorum)
+	check(t, err)
+	t.Cleanup(func() {
+		for _, o := range list {
+			if err := o.Stop(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	return w, list
+}
+
+// Four institutions observe, three are enough: what they cosigned is what they
+// mirrored and replayed, and one that stops is missed by nobody.
+func TestQuorumOfObservers(t *testing.T) {
+	w, list := world(t, 4, 3, "swc-novi-sad", "ngo-a")
+	ctx := context.Background()
+	check(t, w.Confirmed(ctx))
+	check(t, list[3].Stop())
+	m, _ := w.Member("ngo-a")
+	_, err := m.AddDesk(ctx, "case")
+	check(t, err)
+	check(t, w.Confirmed(ctx))
+	for _, o := range list[:3] {
+		check(t, o.Round(ctx, true))
+		if alarms, err := o.Alarms.List(false); err != nil || len(alarms) != 1 || alarms[0].Kind != "unexpected" {
+			t.Errorf("%s: %+v, %v", o.Member.Code, alarms, err)
+		}
+	}
+	p, err := w.Cosigned(ctx, ledger.Dir)
+	check(t, err)
+	at, held := list[0].Mirror(ledger.Dir).At()
+	if at.Size != p.Size || list[0].Directory().N() != p.Size || at.Root != p.Root || len(held) == 0 {
+		t.Errorf("mirrors %+v, published %d", at, p.Size)
+	}
+}
