@@ -72,7 +72,7 @@ suite_vet() {
 
 suite_main() {
   if [[ "${ODZIV_RACE:-}" == 1 ]]; then need gcc:gcc gcc:libc6-dev || return; fi
-  need python3:python3 python3:tzdata || return # the second verifiers
+  need python3:python3 python3:tzdata '/usr/lib/python3/dist-packages/cryptography/__init__.py:python3-cryptography' || return # the second verifiers
   need_postgres || return
   need '/usr/lib/*/faketime/libfaketime.so.1:libfaketime' || return # clocks that jump
   "${GO_TEST[@]}" "${packages[@]}" || return

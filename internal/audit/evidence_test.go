@@ -52,7 +52,7 @@ func TestEvidenceOfEveryEntry(t *testing.T) {
 	w := story(t)
 	for idx := range int64(audittest.StoryEnd) {
 		file := evidenceOf(t, w, idx)
-		r, err := audit.VerifyEvidence(file, audit.Trust{Genesis: w.Genesis()})
+		r, err := verifyEvidence(t, file, audit.Trust{Genesis: w.Genesis()})
 		if err != nil {
 			t.Fatalf("entry %d: %v", idx, err)
 		}
@@ -72,7 +72,7 @@ func TestReceipt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := audit.VerifyReceipt(file, audit.Trust{Genesis: w.Genesis()})
+	r, err := verifyReceipt(t, file, audit.Trust{Genesis: w.Genesis()})
 	if err != nil || len(r.Items) != 3 {
 		t.Fatal(r, err)
 	}
@@ -98,7 +98,7 @@ func TestReceipt(t *testing.T) {
 
 func TestWrongGenesis(t *testing.T) {
 	w := story(t)
-	r, err := audit.VerifyEvidence(evidenceOf(t, w, 1), audit.Trust{Genesis: strings.Repeat("0", 64)})
+	r, err := verifyEvidence(t, evidenceOf(t, w, 1), audit.Trust{Genesis: strings.Repeat("0", 64)})
 	if !errors.Is(err, audit.ErrVerify) || r.Pinned {
 		t.Fatal(r, err)
 	}

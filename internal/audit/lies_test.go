@@ -217,11 +217,11 @@ func TestRevokedOfficer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := audit.VerifyEvidence(file, audit.Trust{})
+	report, err := verifyEvidence(t, file, audit.Trust{})
 	if err != nil || !strings.Contains(text(report), "rests on the exchange having accepted") {
 		t.Fatal(text(report), err)
 	}
-	if _, err := audit.VerifyEvidence(file, audit.Trust{Directory: r.Directory}); err == nil || !strings.Contains(err.Error(), "revoked") {
+	if _, err := verifyEvidence(t, file, audit.Trust{Directory: r.Directory}); err == nil || !strings.Contains(err.Error(), "revoked") {
 		t.Errorf("with the replayed directory: %v", err)
 	}
 }

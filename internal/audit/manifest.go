@@ -52,6 +52,8 @@ func (a *archive) manifest() (*manifest, error) {
 		return nil, wrong("%s: type %.60q, v %d", manifestFile, m.Type, m.V)
 	case m.Dir.Size < 1 || m.Dir.Size > ledger.MaxSize || m.Ev.Size < 0 || m.Ev.Size > ledger.MaxSize:
 		return nil, wrong("%s: sizes %d and %d", manifestFile, m.Dir.Size, m.Ev.Size)
+	case m.Made < 0:
+		return nil, wrong("%s: made %d", manifestFile, m.Made)
 	case m.Host == "" || strings.ContainsAny(m.Host, "\n\r"):
 		return nil, wrong("%s: host %.60q", manifestFile, m.Host)
 	}

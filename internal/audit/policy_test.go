@@ -34,7 +34,7 @@ func TestShortOfQuorum(t *testing.T) {
 	}
 	w := underPolicy(t, directory.Logs{Dir: audittest.LogKey(ledger.Dir), Ev: audittest.LogKey(ledger.Ev)}, "witness w "+vkey+"\nquorum w\n")
 	for idx, want := range map[int64]ledger.Standing{audittest.Concern: ledger.Unwitnessed, audittest.StoryEnd: ledger.Provisional} {
-		r, err := audit.VerifyEvidence(evidenceOf(t, w, idx), audit.Trust{Genesis: w.Genesis()})
+		r, err := verifyEvidence(t, evidenceOf(t, w, idx), audit.Trust{Genesis: w.Genesis()})
 		if err != nil || r.Items[0].Standing != want {
 			t.Errorf("entry %d: %+v, %v", idx, r.Items, err)
 		}
@@ -56,7 +56,7 @@ func TestChangedLogKey(t *testing.T) {
 		return vkey
 	}
 	w := underPolicy(t, directory.Logs{Dir: other(ledger.Dir), Ev: other(ledger.Ev)}, directory.QuorumNone)
-	if _, err := audit.VerifyEvidence(evidenceOf(t, w, audittest.StoryEnd), audit.Trust{Genesis: w.Genesis()}); err != nil {
+	if _, err := verifyEvidence(t, evidenceOf(t, w, audittest.StoryEnd), audit.Trust{Genesis: w.Genesis()}); err != nil {
 		t.Error(err)
 	}
 	_, found, err := verify(t, bundleOf(t, w, audit.Options{}), audit.Trust{})

@@ -88,7 +88,7 @@ func under(t testing.TB, w *audittest.World, change func(proof []byte) []byte) [
 	return reshaped(t, file, func(s *shape) { s.Proof = string(change([]byte(s.Proof))) })
 }
 
-const second = 1000
+const sec = 1000
 
 // keyID is the key id of signed-note over algorithm and key.
 func keyID(name string, raw []byte) uint32 {
@@ -109,19 +109,19 @@ func TestStandings(t *testing.T) {
 		says   string
 	}{
 		"nobody": {func(p []byte) []byte { return p }, ledger.Provisional, "", 0, 0, "", "0 of 3 that the directory names"},
-		"one":    {func(p []byte) []byte { return cosigned(t, p, at+second, "a") }, ledger.Provisional, "a university", at + second, at + second, "", "Treat it as provisional"},
-		"two": {func(p []byte) []byte { return cosigned(t, cosigned(t, p, at+2*second, "c"), at+4*second, "a") }, ledger.Confirmed, "a university, c", at + 2*second, at + 4*second, "",
+		"one":    {func(p []byte) []byte { return cosigned(t, p, at+sec, "a") }, ledger.Provisional, "a university", at + sec, at + sec, "", "Treat it as provisional"},
+		"two": {func(p []byte) []byte { return cosigned(t, cosigned(t, p, at+2*sec, "c"), at+4*sec, "a") }, ledger.Confirmed, "a university, c", at + 2*sec, at + 4*sec, "",
 			"Confirmed: as many witnesses"},
 		"a stranger":       {func(p []byte) []byte { return cosigned(t, p, at, "x", "y") }, ledger.Provisional, "", 0, 0, "", "0 of 3"},
-		"one twice":        {func(p []byte) []byte { return cosigned(t, p, at+second, "b", "b") }, ledger.Provisional, "b", at + second, at + second, "", "1 of 3"},
+		"one twice":        {func(p []byte) []byte { return cosigned(t, p, at+sec, "b", "b") }, ledger.Provisional, "b", at + sec, at + sec, "", "1 of 3"},
 		"one line spoiled": {func(p []byte) []byte { p = cosigned(t, p, at, "a", "b"); p[len(p)-9] ^= 1; return p }, ledger.Provisional, "a university", at, at, "", "1 of 3"},
-		"before the entry": {func(p []byte) []byte { return cosigned(t, p, at-6*60*second, "a", "b") }, ledger.Confirmed, "a university, b", at - 360*second, at - 360*second, audit.TimeAfter, "TIMES CONTRADICT"},
-		"clocks that differ": {func(p []byte) []byte { return cosigned(t, p, at-4*60*second, "a", "b") }, ledger.Confirmed, "a university, b", at - 240*second, at - 240*second, "",
+		"before the entry": {func(p []byte) []byte { return cosigned(t, p, at-6*60*sec, "a", "b") }, ledger.Confirmed, "a university, b", at - 360*sec, at - 360*sec, audit.TimeAfter, "TIMES CONTRADICT"},
+		"clocks that differ": {func(p []byte) []byte { return cosigned(t, p, at-4*60*sec, "a", "b") }, ledger.Confirmed, "a university, b", at - 240*sec, at - 240*sec, "",
 			"the first on"},
 		"long after": {func(p []byte) []byte { return cosigned(t, p, at+2*audittest.Hour, "a", "b") }, ledger.Confirmed, "a university, b", at + 2*audittest.Hour, at + 2*audittest.Hour, audit.TimeBefore,
 			"only the word of the exchange"},
 	} {
-		r, err := audit.VerifyEvidence(under(t, w, c.cosign), audit.Trust{Genesis: w.Genesis()})
+		r, err := verifyEvidence(t, under(t, w, c.cosign), audit.Trust{Genesis: w.Genesis()})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -157,7 +157,7 @@ func TestPlainWitness(t *testing.T) {
 		sig = append(sig, ed25519.Sign(priv, []byte(checkpointText(proof)))...)
 		return fmt.Appendf(proof, "\u2014 plain.example %s\n", base64.StdEncoding.EncodeToString(sig))
 	})
-	r, err := audit.VerifyEvidence(file, audit.Trust{})
+	r, err := verifyEvidence(t, file, audit.Trust{})
 	if err != nil || r.Items[0].Standing != ledger.Confirmed || r.Items[0].First != 0 || len(r.Items[0].Cosigned) != 1 || r.Items[0].Cosigned[0].At != 0 {
 		t.Errorf("%+v, %v", r.Items, err)
 	}
@@ -174,7 +174,7 @@ func watchedBundle(t testing.TB, w *audittest.World, at int64, labels ...string)
 
 func TestStandingOfABundle(t *testing.T) {
 	w := watched(t)
-	r := sound(t, watchedBundle(t, w, w.At+second, "a", "c"))
+	r := sound(t, watchedBundle(t, w, w.At+sec, "a", "c"))
 	if c := r.Bundle; c.SeenDir.Standing != ledger.Confirmed || c.SeenEv.Standing != ledger.Confirmed || len(c.SeenEv.Cosigned) != 2 || c.TimeDoubt != "" {
 		t.Errorf("%+v", c)
 	}
@@ -247,7 +247,7 @@ func TestPolicyGiven(t *testing.T) {
 	} {
 		trust := audit.Trust{Policy: parse(c.policy)}
 		file := under(t, w, func(p []byte) []byte { return cosigned(t, p, at, c.labels...) })
-		if _, err := audit.VerifyEvidence(file, trust); !says(err, c.refused) {
+		if _, err := verifyEvidence(t, file, trust); !says(err, c.refused) {
 			t.Errorf("%s: evidence file: %v", name, err)
 		}
 		_, found, err := verify(t, watchedBundle(t, w, at, c.labels...), trust)

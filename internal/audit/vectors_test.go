@@ -85,14 +85,14 @@ func TestVectors(t *testing.T) {
 		writeVectors(t)
 	}
 	trust := audit.Trust{Genesis: string(vector(t, "genesis"))}
-	r, err := audit.VerifyEvidence(vector(t, "evidence.json"), trust)
+	r, err := verifyEvidence(t, vector(t, "evidence.json"), trust)
 	if err != nil || !r.Demo || !r.Pinned || r.Items[0].Event != "message.submitted" {
 		t.Error(r, err)
 	}
-	if r, err = audit.VerifyEvidence(vector(t, "silence.json"), trust); err != nil || r.Items[0].Event != "silence" {
+	if r, err = verifyEvidence(t, vector(t, "silence.json"), trust); err != nil || r.Items[0].Event != "silence" {
 		t.Error(r, err)
 	}
-	if r, err = audit.VerifyReceipt(vector(t, "receipt.json"), trust); err != nil || len(r.Items) != 3 {
+	if r, err = verifyReceipt(t, vector(t, "receipt.json"), trust); err != nil || len(r.Items) != 3 {
 		t.Error(r, err)
 	}
 	r, found, err := verify(t, vector(t, "bundle.zip"), trust)
@@ -100,7 +100,7 @@ func TestVectors(t *testing.T) {
 		t.Error(r, found, err)
 	}
 	trust.Directory = r.Directory
-	if r, err = audit.VerifyEvidence(vector(t, "evidence.json"), trust); err != nil || !r.Items[0].Replay {
+	if r, err = verifyEvidence(t, vector(t, "evidence.json"), trust); err != nil || !r.Items[0].Replay {
 		t.Error(r, err)
 	}
 }
