@@ -15,10 +15,9 @@ const lookTime = 5 * time.Second
 // A follower shares looks at the directory between requests: one is under way,
 // at most one waits. Its zero value is ready to use.
 type follower struct {
-	turn sync.Mutex // held by the look under way
-
 	mu   sync.Mutex
 	next *look // has not begun: whoever comes now may share it
+	last *look // the latest of all
 }
 
 type look struct {
@@ -28,7 +27,7 @@ type look struct {
 
 // Follow takes over the directory entries that any server had recorded when it
 // was called, so that a key revoked anywhere is revoked here. Calls at one time
-// share a query, but none that began before it: what it returns after is never
+// share a query, but none that began before it: the directory after it is never
 // older than the call.
 func (x *Exchange) Follow(ctx context.Context) error {
 	f := &x.followed
@@ -36,8 +35,8 @@ func (x *Exchange) Follow(ctx context.Context) error {
 	l := f.next
 	if l == nil {
 		l = &look{done: make(chan struct{})}
-		f.next = l
-		go x.look(context.WithoutCancel(ctx), l)
+		go x.look(context.WithoutCancel(ctx), l, f.last)
+		f.next, f.last = l, l
 	}
 	f.mu.Unlock()
 	select {
@@ -48,14 +47,14 @@ func (x *Exchange) Follow(ctx context.Context) error {
 	}
 }
 
-// look waits for its turn and reads the head of the directory once.
-func (x *Exchange) look(ctx context.Context, l *look) {
-	f := &x.followed
-	f.turn.Lock()
-	defer f.turn.Unlock()
-	f.mu.Lock()
-	f.next = nil
-	f.mu.Unlock()
+// look waits for the one before and reads the head of the directory once.
+func (x *Exchange) look(ctx context.Context, l, before *look) {
+	if before != nil {
+		<-before.done
+	}
+	x.followed.mu.Lock()
+	x.followed.next = nil
+	x.followed.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	l.err = x.catchUp(ctx)
