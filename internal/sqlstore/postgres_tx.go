@@ -2,7 +2,7 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql/driver"
+	"errors"
 	"fmt"
 
 	"github.com/lib/pq"
@@ -21,7 +21,7 @@ import (
 const (
 	pgSection = `BEGIN; SET LOCAL statement_timeout TO 0;
 SELECT log, size, root, at FROM head ORDER BY log FOR UPDATE;
-SET LOCAL statement_timeout TO DEFAULT`
+SET LOCAL statement_timeout TO `
 	pgSnapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT 1"
 	pgOutside  = "BEGIN"
 )
@@ -46,7 +46,11 @@ func (e *postgresEngine) begin(ctx context.Context, c *conn, k kindOfTx) (*sessi
 }
 
 func (e *postgresEngine) lockHeads(ctx context.Context, s *session) error {
-	rows, err := s.conn.raw.QueryContext(ctx, pgSection)
+	after := ms(e.limits.statement)
+	if e.given["statement_timeout"] {
+		after = "DEFAULT" // what the connection began with
+	}
+	rows, err := s.conn.raw.QueryContext(ctx, pgSection+after)
 	if err != nil {
 		return err
 	}
@@ -77,19 +81,20 @@ func (e *postgresEngine) heads(s *session) ([len(ledger.Logs)]ledger.Head, bool)
 }
 
 // commit implements engine. It is never interrupted: lib/pq reports a commit as
-// done whose waiting for the synchronous standby was cancelled, by a context or by
-// the operator, and PostgreSQL says no more than a warning. So a warning leaves
-// the outcome open.
+// done whose waiting for the synchronous standby was cancelled, by a context, a
+// time limit or the operator, and PostgreSQL says no more than a warning. So no
+// limit applies, and a warning leaves the outcome open. In a transaction that
+// failed already the SET fails, where COMMIT would roll back and say nothing.
 func (e *postgresEngine) commit(c *conn) error {
 	c.warning = nil
-	err := c.raw.Raw(func(dc any) error { return dc.(driver.Tx).Commit() })
+	_, err := c.raw.ExecContext(context.Background(), "SET LOCAL statement_timeout TO 0; COMMIT")
 	if err == nil && c.warning != nil {
 		err = fmt.Errorf("%w: %w", errUnconfirmed, c.warning)
 	}
 	return err
 }
 
-var errUnconfirmed = fmt.Errorf("kept here, but perhaps not on the standby")
+var errUnconfirmed = errors.New("kept here, but perhaps not on the standby")
 
 // committed implements engine. What was erased leaves the files when autovacuum
 // comes to the tables, which the schema asks for at once.
