@@ -39,7 +39,7 @@ it once and refuses twice.
 	}
 	cmd.PersistentFlags().String("dir", ".", "the server's folder")
 	cli.AddJSON(cmd)
-	cmd.AddCommand(initCommand(), serveCommand(), fsckCommand(), rebuildCommand(), migrateCommand(), rulesCommand())
+	cmd.AddCommand(initCommand(), serveCommand(), statusCommand(), importCommand(), adoptCommand(), giveUpCommand(), fsckCommand(), rebuildCommand(), migrateCommand(), rulesCommand())
 	return cmd
 }
 
@@ -49,6 +49,9 @@ func explain(err error) (hint string, code int) {
 		if errors.Is(err, known.is) {
 			return known.hint, cli.Failed
 		}
+	}
+	if parting := (*exchange.Parting)(nil); errors.As(err, &parting) {
+		return "something was written after the restore, and it cannot be removed. Keep this database as evidence, restore the backup again under another name, and import before any server runs; docs/operator.md has it step by step", cli.Refused
 	}
 	var failure *sqlstore.Failure
 	if errors.As(err, &failure) {
@@ -63,9 +66,11 @@ var known = []struct {
 	is   error
 	hint string
 }{
-	{ledger.ErrRollback, "the database is older than what this server signed: stop, restore a newer one or import the missing entries from a mirror; never delete the anchor"},
-	{ledger.ErrAnchorEmpty, "the anchor folder does not belong to this database: put the right one back"},
+	{ledger.ErrRollback, "the database is older than what was signed: docs/operator.md says how to bring the rest back; never delete the anchor"},
+	{ledger.ErrAnchorEmpty, "put the anchor folder of this server back, or compare with a mirror: odzivd adopt"},
 	{ledger.ErrTreeMismatch, "somebody or something changed the database: stop, keep it, and run odzivd fsck"},
+	{exchange.ErrMirror, "nothing of it was taken: try the mirror of another institution, or export this one again"},
+	{exchange.ErrGrown, "stop every server, then run the same command again"},
 	{server.ErrHome, "nothing was touched; a ledger is begun once, so name another folder for a new one"},
 	{exchange.ErrExists, "nothing was touched; a ledger is begun once, so name another folder for a new one"},
 	{server.ErrNoHome, "name the folder with --dir, or make one with: odzivd init --host …"},

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,7 +37,11 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"odzivd": mai
 //
 // Beside the commands of testscript a script has
 //
-//	world                 copy the folder of a server with a few messages to server/
+//	world                 copy the folder of a server with a few messages to server/,
+//	                      and its database as it was before the last to backup.db
+//	mirror DIR FOLDER     write what an observer of the server would have
+//	holes DIR             set HOLES to how many entries are not opened
+//	listening ADDRESS     wait until somebody listens there
 //	genesis DIR FILE      let a council of one sign a genesis for the keys of a folder
 //	swapped DIR FILE      the same, with the keys in each other's place
 //	sql DB STATEMENT      change a database behind the program's back
@@ -62,23 +67,37 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			packs, err := filepath.Abs("../../internal/rules/packs")
 			env.Setenv("PACKS", packs)
+			for _, name := range []string{"PORT1", "PORT2"} {
+				l, listenErr := net.Listen("tcp", "127.0.0.1:0")
+				if listenErr != nil {
+					return listenErr
+				}
+				_, port, _ := net.SplitHostPort(l.Addr().String())
+				env.Setenv(name, port)
+				if listenErr = l.Close(); listenErr != nil {
+					return listenErr
+				}
+			}
 			return err
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"world": func(ts *testscript.TestScript, _ bool, _ []string) {
 				dir, err := template()
 				ts.Check(err)
-				out, err := exec.Command("cp", "-a", dir, ts.MkAbs("server")).CombinedOutput()
+				out, err := exec.Command("cp", "-a", dir, filepath.Join(filepath.Dir(dir), "backup.db"), ts.MkAbs(".")).CombinedOutput()
 				if err != nil {
 					ts.Fatalf("%s", out)
 				}
 			},
-			"genesis": func(ts *testscript.TestScript, _ bool, args []string) { signGenesis(ts, args, false) },
-			"swapped": func(ts *testscript.TestScript, _ bool, args []string) { signGenesis(ts, args, true) },
-			"sql":     change,
-			"edit":    edit,
-			"members": members,
-			"disk":    disk,
+			"mirror":    mirror,
+			"holes":     countInto,
+			"listening": listening,
+			"genesis":   func(ts *testscript.TestScript, _ bool, args []string) { signGenesis(ts, args, false) },
+			"swapped":   func(ts *testscript.TestScript, _ bool, args []string) { signGenesis(ts, args, true) },
+			"sql":       change,
+			"edit":      edit,
+			"members":   members,
+			"disk":      disk,
 		},
 	})
 }
@@ -100,7 +119,12 @@ func found(dir string) error {
 	if err != nil {
 		return err
 	}
-	for range 2 {
+	for i := range 2 {
+		if i == 1 {
+			if err := backup(ctx, w, filepath.Join(dir, "backup.db")); err != nil {
+				return err
+			}
+		}
 		_, err := at.Send(ctx, office.Draft{Desk: legal.ID, Family: "rs-a", Kind: "complaint", To: []string{registry.ID},
 			Subj: []string{statement.NewID(statement.Person)}, Basis: messaging.Basis{Code: "legal-obligation", Purpose: "procedure"},
 			Text: envelope.Text{Fields: map[string]string{"facts-of-case": "facts", "indicators": "none", "age": "adult", "role": "authority"}}})

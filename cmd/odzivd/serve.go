@@ -91,9 +91,10 @@ func serve(cmd *cobra.Command, dir, listen string, cert *tls.Certificate, bookke
 	if err != nil {
 		return err
 	}
-	announce(cmd, home, listener)
-	return server.Run(cmd.Context(), server.Config{Exchange: x, Signers: signers, Anchor: anchor, HTTP: srv, Listener: listener, Log: log,
-		SignEvery: time.Second, Bookkeep: bookkeep, Sweep: 10 * time.Minute})
+	err = server.Run(cmd.Context(), server.Config{Exchange: x, Signers: signers, Anchor: anchor, HTTP: srv, Listener: listener, Log: log,
+		SignEvery: time.Second, Bookkeep: bookkeep, Sweep: 10 * time.Minute,
+		Started: func() { announce(cmd, home, listener) }})
+	return halted(err, dir)
 }
 
 func announce(cmd *cobra.Command, home *server.Home, l net.Listener) {

@@ -70,20 +70,15 @@ const importPage = ledger.TileWidth
 // now is in ms since 1970 UTC, for engines without a clock of their own.
 // progress may be nil. No server may write meanwhile.
 func Import(ctx context.Context, store Store, m Mirror, now int64, progress func(log ledger.Log, done, total int64)) ([]Imported, error) {
-	var trees []*importer
-	for _, log := range ledger.Logs {
-		t, err := openImport(ctx, store, m, log)
-		if err != nil {
-			return nil, fmt.Errorf("exchange: import: %w", err)
-		}
-		t.now, t.progress = now, progress
-		trees = append(trees, t)
+	trees, err := openImports(ctx, store, m)
+	if err != nil {
+		return nil, fmt.Errorf("exchange: import: %w", err)
 	}
 	var done []Imported
 	dir := trees[0].dir
-	for _, t := range trees { // both were compared before either is touched
+	for _, t := range trees {
 		from := t.head.Size
-		t.dir = dir
+		t.dir, t.now, t.progress = dir, now, progress
 		if err := t.run(ctx); err != nil {
 			return nil, fmt.Errorf("exchange: import: %w", err)
 		}
@@ -91,6 +86,33 @@ func Import(ctx context.Context, store Store, m Mirror, now int64, progress func
 		done = append(done, Imported{Log: t.log.String(), From: from, To: t.head.Size, Mirror: t.to.Size})
 	}
 	return done, nil
+}
+
+// Compare holds the store against a mirror as [Import] does, and writes nothing.
+// A mirror that is ahead is audited whole; two histories are a [*Parting].
+func Compare(ctx context.Context, store Store, m Mirror) ([]Imported, error) {
+	trees, err := openImports(ctx, store, m)
+	if err != nil {
+		return nil, fmt.Errorf("exchange: compare: %w", err)
+	}
+	var states []Imported
+	for _, t := range trees {
+		states = append(states, Imported{Log: t.log.String(), From: t.head.Size, To: t.head.Size, Mirror: t.to.Size})
+	}
+	return states, nil
+}
+
+// openImports compares both trees before either is touched.
+func openImports(ctx context.Context, store Store, m Mirror) ([]*importer, error) {
+	var trees []*importer
+	for _, log := range ledger.Logs {
+		t, err := openImport(ctx, store, m, log)
+		if err != nil {
+			return nil, err
+		}
+		trees = append(trees, t)
+	}
+	return trees, nil
 }
 
 // importer brings one tree up to a mirror's checkpoint.
@@ -107,19 +129,13 @@ type importer struct {
 	progress func(log ledger.Log, done, total int64)
 }
 
-// openImport reads what the mirror vouches for and holds it against the store.
+// openImport holds what the mirror vouches for against the store.
 func openImport(ctx context.Context, store Store, m Mirror, log ledger.Log) (*importer, error) {
-	files, err := fs.Sub(m.Files, log.String())
+	t, err := m.open(log)
 	if err != nil {
 		return nil, err
 	}
-	t := &importer{store: store, log: log, src: ledger.FSTiles(files), key: m.Keys[log]}
-	if t.note, err = readNote(files); err != nil {
-		return nil, fmt.Errorf("%w: %s/checkpoint: %w", ErrMirror, log, err)
-	}
-	if t.to, err = ledger.ParseCheckpoint(t.note, t.key); err != nil {
-		return nil, fmt.Errorf("%w: %s/checkpoint: not signed by this ledger's key: %w", ErrMirror, log, err)
-	}
+	t.store = store
 	return t, store.Read(ctx, func(v View) (err error) {
 		if t.head, err = v.Head(ctx, log); err != nil {
 			return err
@@ -134,6 +150,43 @@ func openImport(ctx context.Context, store Store, m Mirror, log ledger.Log) (*im
 		}
 		return t.compare(ctx, v)
 	})
+}
+
+// open reads what the mirror vouches for.
+func (m Mirror) open(log ledger.Log) (*importer, error) {
+	files, err := fs.Sub(m.Files, log.String())
+	if err != nil {
+		return nil, err
+	}
+	t := &importer{log: log, src: ledger.FSTiles(files), key: m.Keys[log]}
+	if t.note, err = readNote(files); err != nil {
+		return nil, fmt.Errorf("%w: %s/checkpoint: %w", ErrMirror, log, err)
+	}
+	if t.to, err = ledger.ParseCheckpoint(t.note, t.key); err != nil {
+		return nil, fmt.Errorf("%w: %s/checkpoint: not signed by this ledger's key: %w", ErrMirror, log, err)
+	}
+	return t, nil
+}
+
+// Genesis is the first entry of the mirror's directory, proven: where nothing
+// but a mirror is left, a new store is begun with it.
+func (m Mirror) Genesis(ctx context.Context) ([]byte, error) {
+	t, err := m.open(ledger.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("exchange: %w", err)
+	}
+	if t.to.Size == 0 {
+		return nil, fmt.Errorf("exchange: %w: dir: no entries", ErrMirror)
+	}
+	page, err := t.page(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("exchange: %w: dir: %w", ErrMirror, err)
+	}
+	root, err := t.rootAt(ctx, 1)
+	if err == nil && root != tlog.RecordHash(page[0]) {
+		err = fmt.Errorf("%w: dir: its first entry is not the one that was signed", ErrMirror)
+	}
+	return page[0], err
 }
 
 func readNote(files fs.FS) ([]byte, error) {

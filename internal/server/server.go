@@ -32,6 +32,7 @@ type Config struct {
 	SignEvery time.Duration // 1 s in production
 	Bookkeep  time.Duration // 0: never; no answer depends on it
 	Sweep     time.Duration // 0: never
+	Started   func()        // called when nothing speaks against serving; may be nil
 }
 
 // Run serves until ctx ends or a part of it fails, and returns when every part
@@ -55,10 +56,15 @@ func Run(ctx context.Context, cfg Config) error {
 	publishers := map[ledger.Log]*ledger.Publisher{}
 	for log, signer := range cfg.Signers {
 		p := ledger.NewPublisher(cfg.Exchange.Store, log, signer, cfg.Anchor, watch)
-		if err := p.Consult(ctx, cfg.Exchange.Clock.Now()); err != nil {
+		if err := p.Consult(ctx, cfg.Exchange.Clock.Now()); ctx.Err() != nil {
+			return cfg.Listener.Close() // interrupted before it began
+		} else if err != nil {
 			return errors.Join(fmt.Errorf("signer %s: %w", log, err), cfg.Listener.Close())
 		}
 		publishers[log] = p
+	}
+	if cfg.Started != nil {
+		cfg.Started()
 	}
 	for log, p := range publishers {
 		start("signer "+log.String(), cfg.publishing(log, p, watch))
