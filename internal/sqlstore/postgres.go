@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
 )
 
 // isPostgres reports whether a database is named as one of PostgreSQL:
@@ -133,6 +134,9 @@ func (e *postgresEngine) connect(ctx context.Context, r role) (*conn, error) {
 	}
 	if _, err := c.raw.ExecContext(ctx, "SET ROLE odziv_api; "+e.settings(r)); err != nil {
 		c.discard()
+		if pq.As(err, pqerror.InvalidParameterValue) != nil { // no such role
+			return nil, fmt.Errorf("sqlstore: begin a session: %w: %w", ErrNoFile, err)
+		}
 		return nil, failed("begin a session", err)
 	}
 	return c, nil

@@ -237,5 +237,6 @@ func SchemaText() string {
 	for _, m := range postgresMigrations() {
 		fmt.Fprintf(&b, "\n%s\nINSERT INTO schema_version (version, digest) VALUES (%d, '%s');\n", strings.TrimSpace(m.script), m.version, m.digest)
 	}
+	b.WriteString("\nRESET ROLE;\nRESET search_path;\n")
 	return b.String()
 }
