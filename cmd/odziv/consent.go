@@ -13,6 +13,7 @@ import (
 	"github.com/odziv/odziv/consent"
 	"github.com/odziv/odziv/internal/cli"
 	"github.com/odziv/odziv/internal/statement"
+	"github.com/odziv/odziv/ledger"
 )
 
 func consentCommand() *cobra.Command {
@@ -39,6 +40,8 @@ type consentLine struct {
 	Case   string   `json:"case"`
 	To     []string `json:"to"`
 	Until  int64    `json:"until"`
+
+	Standing ledger.Standing `json:"standing"` // of the present version
 }
 
 func consentList() *cobra.Command {
@@ -59,11 +62,11 @@ func consentList() *cobra.Command {
 			for _, r := range records {
 				v := r.Current()
 				lines = append(lines, consentLine{ID: r.ID, Ver: v.S.Ver, Status: string(r.Status(s.Now())), Subj: v.S.Subj,
-					Case: v.S.Case, To: v.S.To, Until: v.S.NA})
+					Case: v.S.Case, To: v.S.To, Until: v.S.NA, Standing: s.StandingOf(v.Idx)})
 			}
-			return cli.Out(cmd, lines, func(w io.Writer) {
+			return s.out(lines, func(w io.Writer) {
 				for _, l := range lines {
-					fmt.Fprintf(w, "%s v%d  %-10s until %s  to %s\n", l.ID, l.Ver, l.Status, s.when(l.Until), s.calledAll(l.To))
+					fmt.Fprintf(w, "%s v%d  %-10s until %s  to %s  %s\n", l.ID, l.Ver, l.Status, s.when(l.Until), s.calledAll(l.To), inWord(l.Standing))
 				}
 			})
 		},
@@ -88,9 +91,9 @@ func consentShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return cli.Out(cmd, r.Versions, func(w io.Writer) {
+			return s.out(r.Versions, func(w io.Writer) {
 				for _, v := range r.Versions {
-					fmt.Fprintf(w, "v%d %-10s recorded %s by %s, entry %d\n", v.S.Ver, v.Act, s.when(v.At), s.called(v.By.Desk), v.Idx)
+					fmt.Fprintf(w, "v%d %-10s recorded %s by %s, entry %d, %s\n", v.S.Ver, v.Act, s.when(v.At), s.called(v.By.Desk), v.Idx, inWord(s.StandingOf(v.Idx)))
 					fmt.Fprintf(w, "   language %s, interpreter %s, understood %v\n", v.S.Lang, v.S.Interp, v.S.Understood)
 					fmt.Fprintf(w, "   may receive: %s\n   purposes: %s   categories: %s\n   from %s until %s\n", s.calledAll(v.S.To),
 						strings.Join(v.S.Purposes, ", "), strings.Join(v.S.Cats, ", "), s.when(v.S.NB), s.when(v.S.NA))
@@ -254,14 +257,14 @@ grant ends. Before you hand it over ask whether it is safe for the person to hav
 			if err != nil {
 				return err
 			}
-			file, err := s.Receipt(cmd.Context(), desk, args[0])
+			file, v, err := s.Receipt(cmd.Context(), desk, args[0])
 			if err != nil {
 				return err
 			}
 			if out == "" {
 				out = args[0] + ".receipt.json"
 			}
-			return s.writeOut(out, file)
+			return s.writeOut(out, file, v)
 		},
 	}
 	cmd.Flags().StringVar(&out, "out", "", "file to write (default: CONSENT.receipt.json)")

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/odziv/odziv/internal/cli"
+	"github.com/odziv/odziv/ledger"
 )
 
 func directoryCommand() *cobra.Command {
@@ -32,6 +32,8 @@ type deskLine struct {
 	Members int    `json:"members"`
 	Epoch   int64  `json:"epoch"` // 0: nothing can be sealed to it yet
 	Stale   bool   `json:"stale"`
+
+	Standing ledger.Standing `json:"standing"` // of members and keys
 }
 
 func listDirectory(cmd *cobra.Command, _ []string) error {
@@ -51,10 +53,10 @@ func listDirectory(cmd *cobra.Command, _ []string) error {
 				name = ""
 			}
 			lines = append(lines, deskLine{Inst: i, Type: dir.TypeOfDesk(d), Desk: d, Fn: desk.Fn, Name: name,
-				Members: len(desk.Members), Epoch: e.E, Stale: stale})
+				Members: len(desk.Members), Epoch: e.E, Stale: stale, Standing: s.DeskStanding(d)})
 		}
 	}
-	return cli.Out(cmd, lines, func(w io.Writer) {
+	return s.out(lines, func(w io.Writer) {
 		for _, l := range lines {
 			note := ""
 			switch {
@@ -63,7 +65,7 @@ func listDirectory(cmd *cobra.Command, _ []string) error {
 			case l.Stale:
 				note = "  must renew its key"
 			}
-			fmt.Fprintf(w, "%-28s %-14s %-11s %d members  key %d  %s%s\n", l.Name, l.Type, l.Fn, l.Members, l.Epoch, l.Desk, note)
+			fmt.Fprintf(w, "%-28s %-14s %-11s %d members  key %d  %s  %s%s\n", l.Name, l.Type, l.Fn, l.Members, l.Epoch, l.Desk, inWord(l.Standing), note)
 		}
 	})
 }
@@ -85,7 +87,7 @@ once another member ran odziv directory acknowledge.`,
 				return err
 			}
 			s.save()
-			return cli.Out(cmd, map[string]int64{"epoch": epoch}, func(w io.Writer) {
+			return s.out(map[string]int64{"epoch": epoch}, func(w io.Writer) {
 				fmt.Fprintf(w, "key %d made; a colleague runs: odziv directory acknowledge\n", epoch)
 			})
 		},
@@ -108,7 +110,7 @@ func acknowledgeCommand() *cobra.Command {
 				return err
 			}
 			s.save()
-			return cli.Out(cmd, map[string]bool{"acknowledged": true}, func(w io.Writer) {
+			return s.out(map[string]bool{"acknowledged": true}, func(w io.Writer) {
 				fmt.Fprintln(w, "confirmed: senders use the new key from now on")
 			})
 		},

@@ -66,7 +66,9 @@ var known = []struct {
 	{office.ErrNotSetUp, "name the folder with --home, or set it up with: odziv enroll", cli.Failed},
 	{office.ErrDamaged, "put a copy of the file back; without one delete it, and this program forgets what it held", cli.Failed},
 	{office.ErrBehind, "run odziv status, then the same command again", cli.Away},
-	{office.ErrProvisional, "it is stored, but not confirmed yet: run odziv status in a minute", cli.Away},
+	{office.ErrNotConfirmed, "it is stored, but no checkpoint covers it yet: run odziv status in a minute", cli.Away},
+	{office.ErrBusy, "let the other end, or stop it, and run the same command again", cli.Away},
+	{office.ErrNewer, "install the newer program, or take another folder with --home", cli.Failed},
 	{directory.ErrSigners, "somebody else signs this: keys/directory/FORMAT.md says who", cli.Refused},
 	{directory.ErrUnknown, "check the ids it names; odziv directory lists what there is", cli.Refused},
 	{directory.ErrConflict, "look at odziv directory: it may have been done already", cli.Refused},
@@ -104,6 +106,12 @@ func refusedHint(r *office.Refused) string {
 		return "odzivd rules print shows the kinds there are"
 	case "epoch":
 		return "ask a member of that desk to run odziv directory acknowledge"
+	case "epoch_provisional":
+		return "witnesses confirm it within seconds when they are there: try again; in danger send with --urgency I"
+	case "epoch_stale":
+		return "ask the desk to run odziv directory rotate; in danger send with --urgency I"
+	case "member_provisional":
+		return "witnesses confirm it within seconds when they are there: try again"
 	case "to":
 		return "odziv directory lists the desks"
 	}

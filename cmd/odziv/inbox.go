@@ -16,6 +16,7 @@ import (
 
 	"github.com/odziv/odziv/internal/cli"
 	"github.com/odziv/odziv/internal/office"
+	"github.com/odziv/odziv/ledger"
 	"github.com/odziv/odziv/messaging/envelope"
 )
 
@@ -42,7 +43,7 @@ decrypted. Neither is an answer.`,
 					letters = append(letters, l)
 				}
 			}
-			return cli.Out(cmd, letters, func(w io.Writer) { s.printLetters(w, letters) })
+			return s.out(letters, func(w io.Writer) { s.printLetters(w, letters) })
 		},
 	}
 	cmd.Flags().BoolVar(&sent, "sent", false, "what the desk sent instead")
@@ -68,7 +69,7 @@ func (s *session) printLetters(w io.Writer, letters []office.Letter) {
 				other += s.called(to) + " "
 			}
 		}
-		fmt.Fprintf(w, "%s  %s  %-22s %-24s %s\n", s.when(l.At), l.Msg, l.Kind, other, state)
+		fmt.Fprintf(w, "%s  %s  %-22s %-24s %s  %s\n", s.when(l.At), l.Msg, l.Kind, other, state, inWord(l.Standing))
 	}
 }
 
@@ -79,6 +80,7 @@ type readAnswer struct {
 	Files    []envelope.Attachment `json:"files"`
 	Mismatch []string              `json:"mismatch"`
 	Saved    []string              `json:"saved"`
+	Sender   office.Sender         `json:"sender"`
 }
 
 func readCommand() *cobra.Command {
@@ -99,13 +101,13 @@ into the folder that --save names.`,
 				return err
 			}
 			s.save()
-			a := readAnswer{Letter: opened.Letter, Text: opened.Text, Files: opened.Att, Mismatch: append([]string{}, opened.Mismatch...), Saved: []string{}}
+			a := readAnswer{Letter: opened.Letter, Text: opened.Text, Files: opened.Att, Mismatch: append([]string{}, opened.Mismatch...), Saved: []string{}, Sender: opened.Sender}
 			if saveTo != "" {
 				if a.Saved, err = s.saveFiles(cmd, desk, opened, saveTo); err != nil {
 					return err
 				}
 			}
-			return cli.Out(cmd, a, func(w io.Writer) { s.printOpened(w, &a) })
+			return s.out(a, func(w io.Writer) { s.printOpened(w, &a) })
 		},
 	}
 	cmd.Flags().StringVar(&saveTo, "save", "", "folder for the attachments")
@@ -178,9 +180,25 @@ func visible(text string) string {
 	}, text)
 }
 
+// printSender says what deserves a second look about who sent a message.
+func (s *session) printSender(w io.Writer, from *office.Sender) {
+	if from.Standing == ledger.Provisional {
+		fmt.Fprintln(w, "WARNING: the sender's right to write for that desk is provisional: witnesses have not confirmed it yet.")
+	}
+	if from.StaleDirectory {
+		fmt.Fprintln(w, "The sender's program had seen no directory that witnesses confirmed for a day or more.")
+	}
+	if from.Doubted != 0 {
+		fmt.Fprintf(w, "WARNING: the sender's key was revoked later, and is not to be trusted since %s.\n", s.when(from.Doubted))
+	}
+}
+
 func (s *session) printOpened(w io.Writer, a *readAnswer) {
 	fmt.Fprintf(w, "%s from %s, %s\n", a.Letter.Kind, s.called(a.Letter.From), s.when(a.Letter.At))
-	fmt.Fprintf(w, "basis %s   case %s\n\n", a.Letter.Basis, a.Letter.Case)
+	fmt.Fprintf(w, "basis %s   case %s\n", a.Letter.Basis, a.Letter.Case)
+	fmt.Fprintf(w, "recorded, entry %d — %s\n", a.Letter.Idx, inWords(office.Vouched{Standing: a.Letter.Standing}))
+	s.printSender(w, &a.Sender)
+	fmt.Fprintln(w)
 	if a.Text.Subject != "" {
 		fmt.Fprintf(w, "%s\n\n", visible(a.Text.Subject))
 	}

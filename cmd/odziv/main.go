@@ -40,8 +40,9 @@ it beside the keystore.
 	flags.String("passphrase-file", os.Getenv("ODZIV_PASSPHRASE_FILE"), "file that holds the passphrase")
 	flags.String("family", "rs-a", "family of rule packs")
 	flags.Bool("demo", false, "accept an exchange that is a demonstration, and its weak keystores")
+	flags.Bool("keep-proofs", false, "keep proofs of own acts on this computer, for a representative too")
 	cli.AddJSON(cmd)
 	cmd.AddCommand(statusCommand(), enrollCommand(), connectCommand(), directoryCommand(), sendCommand(), inboxCommand(), readCommand(),
-		replyCommand(), owedCommand(), consentCommand(), attestCommand(), caseCommand(), repCommand(), pendingCommand(), proveCommand())
+		replyCommand(), owedCommand(), consentCommand(), attestCommand(), caseCommand(), repCommand(), pendingCommand(), proveCommand(), observeCommand())
 	return cmd
 }

@@ -9,7 +9,9 @@ import (
 	"github.com/odziv/odziv/internal/api/wire"
 	"github.com/odziv/odziv/internal/cli"
 	"github.com/odziv/odziv/internal/evidence"
+	"github.com/odziv/odziv/internal/office"
 	"github.com/odziv/odziv/internal/statement"
+	"github.com/odziv/odziv/ledger"
 	"github.com/odziv/odziv/messaging/obligation"
 )
 
@@ -53,7 +55,8 @@ present state of one obligation on record, so that silence can be proven.`,
 			if err != nil {
 				return err
 			}
-			return cli.Out(cmd, list, func(w io.Writer) { s.printDuties(w, list, owing) })
+			lines := s.dutyLines(list)
+			return s.out(lines, func(w io.Writer) { s.printDuties(w, lines, owing) })
 		},
 	}
 	cmd.Flags().BoolVar(&owing, "owing", false, "what the desk owes, instead of what is owed to it")
@@ -65,7 +68,23 @@ present state of one obligation on record, so that silence can be proven.`,
 	return cmd
 }
 
-func (s *session) printDuties(w io.Writer, list []wire.Duty, owing bool) {
+// dutyLine is a duty, and how far others vouch for the entry that opened it:
+// nothing is said of one that no feed showed to this program, for then the list
+// is the exchange's word.
+type dutyLine struct {
+	wire.Duty
+	Standing ledger.Standing `json:"standing"`
+}
+
+func (s *session) dutyLines(list []wire.Duty) []dutyLine {
+	lines := make([]dutyLine, 0, len(list))
+	for _, d := range list {
+		lines = append(lines, dutyLine{d, s.StandingOf(d.Trigger)})
+	}
+	return lines
+}
+
+func (s *session) printDuties(w io.Writer, list []dutyLine, owing bool) {
 	if len(list) == 0 {
 		fmt.Fprintln(w, "nothing")
 	}
@@ -74,13 +93,13 @@ func (s *session) printDuties(w io.Writer, list []wire.Duty, owing bool) {
 		if owing {
 			other = d.Obligee
 		}
-		fmt.Fprintf(w, "%-10s  %-24s %-26s due %s  %s\n", standing(&d), d.Rule, s.called(other), s.when(d.View.Due), d.ID)
+		fmt.Fprintf(w, "%-10s  %-24s %-26s due %s  %-13s  %s\n", stateOfDuty(&d.Duty), d.Rule, s.called(other), s.when(d.View.Due), inWord(d.Standing), d.ID)
 	}
 }
 
-// standing is the state in one word. An overdue duty is "no reply", nothing
+// stateOfDuty is the state in one word. An overdue duty is "no reply", nothing
 // stronger.
-func standing(d *wire.Duty) string {
+func stateOfDuty(d *wire.Duty) string {
 	switch {
 	case d.View.Overdue && d.View.Missing:
 		return "NO REPLY"
@@ -99,7 +118,7 @@ func (s *session) explainDuty(id, lang string) error {
 	if err != nil {
 		return err
 	}
-	return cli.Out(s.cmd, d, func(w io.Writer) {
+	return s.out(d, func(w io.Writer) {
 		fmt.Fprintf(w, "%s: %s owes %s\n", d.Rule, s.called(d.Obligor), s.called(d.Obligee))
 		s.printSteps(w, d.Steps, lang)
 		for _, c := range d.Clocks {
@@ -121,9 +140,8 @@ func (s *session) printSteps(w io.Writer, steps []obligation.Step, lang string) 
 
 // silenceAnswer says where the silence is on record.
 type silenceAnswer struct {
-	Idx   int64  `json:"idx"`
 	State string `json:"state"`
-	Proof string `json:"proof"`
+	recorded
 }
 
 func (s *session) proveSilence(id string) error {
@@ -131,17 +149,17 @@ func (s *session) proveSilence(id string) error {
 	if err != nil {
 		return err
 	}
-	proof, err := s.Confirm(s.cmd.Context(), item)
+	r, err := s.confirm(item)
 	if err != nil {
-		return fmt.Errorf("entry %d: %w", item.Idx, err)
-	}
-	a := silenceAnswer{Idx: item.Idx, State: stateIn(item)}
-	if a.Proof, err = s.keepProof(fmt.Sprintf("%s.%d", id, item.Idx), item, proof); err != nil {
 		return err
 	}
-	return cli.Out(s.cmd, a, func(w io.Writer) {
-		fmt.Fprintf(w, "%s, on record as entry %d; proof kept in %s\n", a.State, a.Idx, a.Proof)
-		fmt.Fprintln(w, "From now on one proof of an answer with a smaller index convicts whoever runs the exchange. It proves nothing stronger.")
+	a := silenceAnswer{State: stateIn(item), recorded: r}
+	return s.out(a, func(w io.Writer) {
+		fmt.Fprintf(w, "%s, ", a.State)
+		a.recorded.print(w)
+		if a.Standing != office.NotConfirmed {
+			fmt.Fprintln(w, "From now on one proof of an answer with a smaller index convicts whoever runs the exchange. It proves nothing stronger.")
+		}
 	})
 }
 

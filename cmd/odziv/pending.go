@@ -10,6 +10,7 @@ import (
 	"github.com/odziv/odziv/internal/api/wire"
 	"github.com/odziv/odziv/internal/cli"
 	"github.com/odziv/odziv/internal/office"
+	"github.com/odziv/odziv/ledger"
 )
 
 func pendingCommand() *cobra.Command {
@@ -26,7 +27,7 @@ Read a statement before you sign it: your signature says the same as the first.`
 			if err != nil {
 				return err
 			}
-			return cli.Out(cmd, list, func(w io.Writer) {
+			return s.out(list, func(w io.Writer) {
 				if len(list) == 0 {
 					fmt.Fprintln(w, "nothing waits")
 				}
@@ -41,11 +42,11 @@ Read a statement before you sign it: your signature says the same as the first.`
 		Long:    "show prints the exact text that a signature is asked for, as JSON.",
 		Example: "  odziv pending show cc7f5c3a2d1f1a0f44c0ad56cb6bb0a2bb0ce1b60dd8a3f1c3dd14d4cc26bbd4",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			_, p, err := findWaiting(cmd, args[0])
+			s, p, err := findWaiting(cmd, args[0])
 			if err != nil {
 				return err
 			}
-			return cli.Out(cmd, p, func(w io.Writer) { fmt.Fprintf(w, "%s\n", p.DSSE.Payload) })
+			return s.out(p, func(w io.Writer) { fmt.Fprintf(w, "%s\n", p.DSSE.Payload) })
 		},
 	}
 	sign := &cobra.Command{
@@ -65,15 +66,14 @@ With the last signature that it needs the statement is on record.`,
 			if err != nil {
 				return err
 			}
-			if answer.Entry != nil {
-				if err := s.Await(cmd.Context(), answer.Entry.Idx); err != nil {
-					return err
-				}
+			a := signedAnswer{PendingAnswer: answer}
+			if a.Standing, err = s.completed(answer); err != nil {
+				return err
 			}
-			return cli.Out(cmd, answer, func(w io.Writer) {
+			return s.out(a, func(w io.Writer) {
 				fmt.Fprintf(w, "%s\n", p.DSSE.Payload)
 				if answer.Complete {
-					fmt.Fprintln(w, "complete and on record")
+					fmt.Fprintf(w, "complete and on record — %s\n", inWords(office.Vouched{Standing: a.Standing}))
 				} else {
 					fmt.Fprintf(w, "signed; %d signatures so far, more are needed\n", len(answer.Signed))
 				}
@@ -82,6 +82,25 @@ With the last signature that it needs the statement is on record.`,
 	}
 	cmd.AddCommand(show, sign)
 	return cmd
+}
+
+// signedAnswer is what the exchange said of a signature, and how far others
+// vouch for what it completed.
+type signedAnswer struct {
+	wire.PendingAnswer
+	Standing ledger.Standing `json:"standing,omitempty"`
+}
+
+// completed waits until a checkpoint covers what a signature completed.
+func (s *session) completed(answer wire.PendingAnswer) (ledger.Standing, error) {
+	switch {
+	case answer.Entry != nil:
+		return s.Await(s.cmd.Context(), answer.Entry.Idx)
+	case answer.Item != nil:
+		r, err := s.confirm(*answer.Item)
+		return r.Standing, err
+	}
+	return "", nil
 }
 
 func waiting(cmd *cobra.Command) (*session, []wire.Pending, error) {
@@ -112,15 +131,22 @@ func findWaiting(cmd *cobra.Command, digest string) (*session, wire.Pending, err
 	return nil, wire.Pending{}, cli.Hint(errors.New("no such statement waits for you"), "list them with: odziv pending")
 }
 
+// waitedAnswer is a statement that needed nobody else any more.
+type waitedAnswer struct {
+	Recorded bool `json:"recorded"`
+	recorded
+}
+
 // outWaiting prints what became of a statement that may need a second person.
 func (s *session) outWaiting(what office.Waiting) error {
 	if what.Item != nil {
-		item := *what.Item
-		return cli.Out(s.cmd, map[string]any{"recorded": true, "idx": item.Idx}, func(w io.Writer) {
-			fmt.Fprintf(w, "on record as entry %d\n", item.Idx)
-		})
+		r, err := s.confirm(*what.Item)
+		if err != nil {
+			return err
+		}
+		return s.out(waitedAnswer{true, r}, r.print)
 	}
-	return cli.Out(s.cmd, map[string]any{"recorded": false, "pending": what.Digest}, func(w io.Writer) {
+	return s.out(map[string]any{"recorded": false, "pending": what.Digest}, func(w io.Writer) {
 		fmt.Fprintf(w, "waits for a second signature from another unit or body:\n  odziv pending sign %s\n", what.Digest)
 	})
 }

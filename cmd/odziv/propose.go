@@ -19,6 +19,7 @@ import (
 	"github.com/odziv/odziv/internal/office"
 	"github.com/odziv/odziv/internal/statement"
 	"github.com/odziv/odziv/keys/directory"
+	"github.com/odziv/odziv/ledger"
 )
 
 // maxStatementFile bounds a statement read from a file, in bytes.
@@ -148,7 +149,7 @@ func (s *session) outSigned(d *statement.DSSE, out string) error {
 	if err := writeNew(out, raw); err != nil {
 		return cli.Hint(err, "name another file with --out")
 	}
-	return cli.Out(s.cmd, map[string]any{"file": out, "signed": len(d.Signatures)}, func(w io.Writer) {
+	return s.out(map[string]any{"file": out, "signed": len(d.Signatures)}, func(w io.Writer) {
 		fmt.Fprintf(w, "written: %s, signed by %d; the others sign it with: odziv directory sign\n", out, len(d.Signatures))
 	})
 }
@@ -158,21 +159,26 @@ type proposedAnswer struct {
 	Recorded bool   `json:"recorded"`
 	Idx      int64  `json:"idx"`               // in the directory, -1 while it waits
 	Pending  string `json:"pending,omitempty"` // by which others find it
+
+	Standing ledger.Standing `json:"standing,omitempty"`
 }
 
 func (s *session) outProposed(p office.Proposed) error {
 	a := proposedAnswer{Recorded: p.Complete, Idx: -1}
 	if !p.Complete {
 		a.Pending = p.Digest
-		return cli.Out(s.cmd, a, func(w io.Writer) {
+		return s.out(a, func(w io.Writer) {
 			fmt.Fprintf(w, "waits for more signatures: the others find it with odziv pending, or\n  odziv pending sign %s\n", a.Pending)
 		})
 	}
 	a.Idx = p.Idx
-	if err := s.Await(s.cmd.Context(), p.Idx); err != nil {
+	var err error
+	if a.Standing, err = s.Await(s.cmd.Context(), p.Idx); err != nil {
 		return err
 	}
-	return cli.Out(s.cmd, a, func(w io.Writer) { fmt.Fprintf(w, "on record as entry %d of the directory\n", a.Idx) })
+	return s.out(a, func(w io.Writer) {
+		fmt.Fprintf(w, "recorded, entry %d of the directory — %s\n", a.Idx, inWords(office.Vouched{Standing: a.Standing}))
+	})
 }
 
 // signCommand works without an exchange: whoever runs it may not be known there.
@@ -271,7 +277,7 @@ func (s *session) signGenesis(in, out string) error {
 	if complete {
 		a.Genesis = directory.LeafHash(leaf)
 	}
-	return cli.Out(s.cmd, a, a.print)
+	return s.out(a, a.print)
 }
 
 // genesisAnswer says how far a genesis is. Its hash is known with the last

@@ -12,19 +12,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/odziv/odziv/internal/cli"
-	"github.com/odziv/odziv/internal/evidence"
+	"github.com/odziv/odziv/internal/office"
+	"github.com/odziv/odziv/ledger"
 	"github.com/odziv/odziv/messaging"
 )
-
-// outItem prints where an act stands in the ledger.
-func (s *session) outItem(item evidence.Item, err error) error {
-	if err != nil {
-		return err
-	}
-	return cli.Out(s.cmd, map[string]int64{"idx": item.Idx}, func(w io.Writer) {
-		fmt.Fprintf(w, "on record as entry %d\n", item.Idx)
-	})
-}
 
 func attestCommand() *cobra.Command {
 	var a messaging.Attested
@@ -144,18 +135,24 @@ func (s *session) prove(desk string, idx int64, out string) error {
 	if err != nil {
 		return err
 	}
-	file, err := s.Evidence(s.cmd.Context(), item)
+	file, v, err := s.Evidence(s.cmd.Context(), item)
 	if err != nil {
 		return err
 	}
 	if out == "" {
 		out = strconv.FormatInt(idx, 10) + ".evidence.json"
 	}
-	return s.writeOut(out, file)
+	return s.writeOut(out, file, v)
+}
+
+// written is a file for others, and how far others vouch for what it proves.
+type written struct {
+	File string `json:"file"`
+	office.Vouched
 }
 
 // writeOut writes a new file and says how to check it. It never replaces one.
-func (s *session) writeOut(name string, data []byte) error {
+func (s *session) writeOut(name string, data []byte, v office.Vouched) error {
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return cli.Hint(err, "name another file with --out")
@@ -164,7 +161,11 @@ func (s *session) writeOut(name string, data []byte) error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	return cli.Out(s.cmd, map[string]string{"file": name}, func(w io.Writer) {
-		fmt.Fprintf(w, "written: %s\ncheck it anywhere: odziv-verify --genesis %s %s\n", name, s.Directory().Genesis(), name)
+	return s.out(written{name, v}, func(w io.Writer) {
+		fmt.Fprintf(w, "written: %s\n%s\n", name, inWords(v))
+		if v.Standing == ledger.Provisional {
+			fmt.Fprintln(w, "write it again once witnesses confirmed it: the file keeps what it shows now")
+		}
+		fmt.Fprintf(w, "check it anywhere: odziv-verify --genesis %s %s\n", s.Directory().Genesis(), name)
 	})
 }

@@ -7,9 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/odziv/odziv/internal/cli"
 	"github.com/odziv/odziv/internal/evidence"
 	"github.com/odziv/odziv/internal/office"
+	"github.com/odziv/odziv/ledger"
 )
 
 func repCommand() *cobra.Command {
@@ -34,6 +34,8 @@ type grantLine struct {
 	From  int64    `json:"from"`
 	Until int64    `json:"until"`
 	Ended int64    `json:"ended"` // 0 if it was not ended before its time
+
+	Standing ledger.Standing `json:"standing"`
 }
 
 func listGrants() *cobra.Command {
@@ -53,11 +55,11 @@ func listGrants() *cobra.Command {
 			lines := []grantLine{}
 			for _, g := range grants {
 				lines = append(lines, grantLine{ID: g.ID, State: stateOf(g, s.Now()), Desk: g.Desk, Case: g.Case, Subj: g.Subj, Auth: g.Auth,
-					Scope: g.Scope, From: g.NB, Until: g.NA, Ended: g.Ended})
+					Scope: g.Scope, From: g.NB, Until: g.NA, Ended: g.Ended, Standing: g.Standing})
 			}
-			return cli.Out(cmd, lines, func(w io.Writer) {
+			return s.out(lines, func(w io.Writer) {
 				for _, l := range lines {
-					fmt.Fprintf(w, "%s  %-8s  %s  case %s  until %s  %s\n", l.ID, l.State, s.called(l.Desk), l.Case, s.when(l.Until), strings.Join(l.Scope, ", "))
+					fmt.Fprintf(w, "%s  %-8s  %s  case %s  until %s  %s  %s\n", l.ID, l.State, s.called(l.Desk), l.Case, s.when(l.Until), strings.Join(l.Scope, ", "), inWord(l.Standing))
 				}
 			})
 		},

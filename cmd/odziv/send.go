@@ -1,11 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -17,14 +14,13 @@ import (
 
 // sentAnswer is what became of a message.
 type sentAnswer struct {
-	Msg       string            `json:"msg"`
-	Case      string            `json:"case,omitempty"`
-	Idx       int64             `json:"idx"`
-	At        int64             `json:"at"`
-	Opens     []evidence.Opened `json:"opens"`
-	Moves     []evidence.Move   `json:"moves"`
-	Confirmed bool              `json:"confirmed"` // a checkpoint covers it
-	Proof     string            `json:"proof,omitempty"`
+	Msg      string            `json:"msg"`
+	Case     string            `json:"case,omitempty"`
+	At       int64             `json:"at"`
+	Opens    []evidence.Opened `json:"opens"`
+	Moves    []evidence.Move   `json:"moves"`
+	Cautions []office.Caution  `json:"cautions"`
+	recorded
 }
 
 func sendCommand() *cobra.Command {
@@ -145,35 +141,29 @@ func (s *session) outSent(all []office.Sent, set bool) error {
 	if !set {
 		v = answers[0]
 	}
-	return cli.Out(s.cmd, v, func(w io.Writer) {
+	return s.out(v, func(w io.Writer) {
 		for _, a := range answers {
 			s.printSent(w, a)
 		}
 	})
 }
 
-// confirmed waits for the checkpoint and keeps the proof beside the keystore.
+// confirmed waits for the checkpoint over a message.
 func (s *session) confirmed(sent office.Sent) (sentAnswer, error) {
-	a := sentAnswer{Msg: sent.Msg, Case: sent.Case, Idx: sent.Item.Idx, At: sent.Meta.At, Opens: sent.Priv.Opens, Moves: sent.Priv.Moves}
+	a := sentAnswer{Msg: sent.Msg, Case: sent.Case, At: sent.Meta.At, Opens: sent.Priv.Opens, Moves: sent.Priv.Moves, Cautions: sent.Cautions}
 	if a.Opens == nil {
 		a.Opens = []evidence.Opened{}
 	}
 	if a.Moves == nil {
 		a.Moves = []evidence.Move{}
 	}
-	proof, err := s.Confirm(s.cmd.Context(), sent.Item)
-	if security := (*office.SecurityError)(nil); errors.As(err, &security) {
-		return a, err
+	if a.Cautions == nil {
+		a.Cautions = []office.Caution{}
 	}
-	if err != nil {
-		s.note("NOT CONFIRMED: %s is on record as entry %d, but no checkpoint covers it yet (%v); later: odziv prove %d", a.Msg, a.Idx, err, a.Idx)
-		return a, nil
-	}
-	a.Confirmed = true
-	if a.Proof, err = s.keepProof(sent.Msg, sent.Item, proof); err != nil {
-		s.note("the proof of %s could not be kept (%v); later: odziv prove %d", a.Msg, err, a.Idx)
-	}
-	return a, nil
+	s.cautions(a.Cautions)
+	var err error
+	a.recorded, err = s.confirm(sent.Item)
+	return a, err
 }
 
 // note says on standard error what does not change the outcome.
@@ -181,25 +171,8 @@ func (s *session) note(format string, args ...any) {
 	fmt.Fprintf(s.cmd.ErrOrStderr(), "odziv: "+format+"\n", args...)
 }
 
-// keepProof writes opening and .tlog-proof of an own act into the home folder.
-func (s *session) keepProof(id string, item evidence.Item, proof []byte) (string, error) {
-	dir := filepath.Join(s.home, "proofs")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
-	}
-	raw, err := statement.Marshal(item)
-	if err != nil {
-		return "", err
-	}
-	base := filepath.Join(dir, id)
-	if err := os.WriteFile(base+".opening.json", raw, 0o600); err != nil {
-		return "", err
-	}
-	return base + ".tlog-proof", os.WriteFile(base+".tlog-proof", proof, 0o600)
-}
-
 func (s *session) printSent(w io.Writer, a sentAnswer) {
-	fmt.Fprintf(w, "sent %s at %s, entry %d\n", a.Msg, s.when(a.At), a.Idx)
+	fmt.Fprintf(w, "sent %s at %s\n", a.Msg, s.when(a.At))
 	if a.Case != "" {
 		fmt.Fprintf(w, "case %s\n", a.Case)
 	}
@@ -209,9 +182,7 @@ func (s *session) printSent(w io.Writer, a sentAnswer) {
 	for _, m := range a.Moves {
 		fmt.Fprintf(w, "  %s: %s is %s\n", m.Op, m.O, m.State)
 	}
-	if a.Confirmed {
-		fmt.Fprintf(w, "confirmed by a checkpoint; proof kept in %s\n", a.Proof)
-	}
+	a.recorded.print(w)
 }
 
 // setMessage is one message of a set file, each member called as its flag.

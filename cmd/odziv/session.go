@@ -67,6 +67,8 @@ func homeOf(cmd *cobra.Command) (string, error) {
 	return filepath.Join(config, "odziv"), nil
 }
 
+func (s *session) keepProofs() bool { keep, _ := s.cmd.Flags().GetBool("keep-proofs"); return keep }
+
 func (s *session) demo() bool { demo, _ := s.cmd.Flags().GetBool("demo"); return demo }
 
 // unlock opens the keystore with the passphrase.
@@ -99,7 +101,7 @@ func (s *session) connect(notebook *office.Notebook) error {
 		return err
 	}
 	s.Office, err = office.Open(office.Config{Client: c, Keys: s.keys, Notebook: notebook, Packs: packs, Clock: clock,
-		Progress: s.progress(), Demo: s.demo(), WeakKeys: s.keys.Demo})
+		Progress: s.progress(), Demo: s.demo(), WeakKeys: s.keys.Demo, KeepProofs: s.keepProofs()})
 	return err
 }
 
@@ -138,7 +140,11 @@ func synced(cmd *cobra.Command) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s, s.Sync(cmd.Context())
+	if err := s.Sync(cmd.Context()); err != nil {
+		return s, err
+	}
+	s.warn()
+	return s, nil
 }
 
 // acting is synced, with the desk to act for.

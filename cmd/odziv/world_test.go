@@ -105,7 +105,7 @@ func complain(ctx context.Context, w *demo.World) error {
 }
 
 // writeHomes makes homes/CODE.FN for the first officer of a desk, CODE.FN.2 for
-// the second, CODE.registrar1 and 2.
+// the second, CODE.registrar1 and 2, CODE.root.
 func writeHomes(w *demo.World, dir string) error {
 	names := map[string]string{}
 	for _, m := range w.Members {
@@ -115,6 +115,9 @@ func writeHomes(w *demo.World, dir string) error {
 		}
 	}
 	for _, m := range w.Members {
+		if err := writeHome(filepath.Join(dir, m.Code+".root"), w.Pin(), m.Root(), names); err != nil {
+			return err
+		}
 		for i, k := range m.Registrars() {
 			if err := writeHome(filepath.Join(dir, fmt.Sprintf("%s.registrar%d", m.Code, i+1)), w.Pin(), k, names); err != nil {
 				return err

@@ -54,6 +54,9 @@ func (o *Office) RecordConsent(ctx context.Context, desk, packFamily string, act
 	if IsCode(err, "signatures") {
 		return o.wait(ctx, d)
 	}
+	if err == nil {
+		o.wrote(item)
+	}
 	return Waiting{Item: &item, DSSE: d}, err
 }
 
@@ -90,7 +93,11 @@ func (o *Office) putPending(ctx context.Context, digest string, d *statement.DSS
 	if err != nil {
 		return wire.PendingAnswer{}, err
 	}
-	return o.Client.PutPending(ctx, digest, raw)
+	answer, err := o.Client.PutPending(ctx, digest, raw)
+	if err == nil && answer.Item != nil {
+		o.wrote(*answer.Item)
+	}
+	return answer, err
 }
 
 // Records gathers the consent records that a desk's feed, and the time before a

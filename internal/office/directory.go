@@ -3,11 +3,11 @@ package office
 import (
 	"context"
 	"encoding/hex"
-	"fmt"
 	"time"
 
 	"github.com/odziv/odziv/internal/statement"
 	"github.com/odziv/odziv/keys/directory"
+	"github.com/odziv/odziv/ledger"
 )
 
 // Proposed is what became of a directory statement: on record at Idx, or
@@ -64,47 +64,44 @@ func (o *Office) SubmitDirectory(ctx context.Context, d *statement.DSSE) (Propos
 }
 
 // Await follows the directory until a signed checkpoint covers entry idx, so
-// that what is prepared next builds on it. ErrProvisional after a minute.
-func (o *Office) Await(ctx context.Context, idx int64) error {
-	within, stop := context.WithTimeout(ctx, confirmWithin)
+// that what is prepared next builds on it, and for a little longer until
+// witnesses confirmed that. It says whether they did. ErrNotConfirmed, after
+// ConfirmWithin, means that no checkpoint covers it.
+func (o *Office) Await(ctx context.Context, idx int64) (ledger.Standing, error) {
+	within, stop := context.WithTimeout(ctx, o.ConfirmWithin)
 	defer stop()
+	quorum := o.quorumDue()
 	for {
-		err := o.Sync(within)
-		if ended := provisional(ctx, within, err); ended != nil {
-			return ended
+		err := o.follow(within)
+		if ended := notConfirmed(ctx, within, err); ended != nil {
+			return NotConfirmed, ended
 		}
 		if err != nil {
-			return err
+			return NotConfirmed, err
 		}
-		if o.Directory().N() > idx {
-			return nil
+		standing := o.DirectoryStanding(idx)
+		if standing != NotConfirmed && (standing != ledger.Provisional || !time.Now().Before(quorum)) {
+			return standing, nil
 		}
-		if sleep(within, confirmEvery) != nil {
-			return provisional(ctx, within, within.Err())
+		if slept := sleep(within, confirmEvery); slept != nil && standing == NotConfirmed {
+			return standing, notConfirmed(ctx, within, slept)
 		}
 	}
 }
 
-// provisional is the answer when the time within which something is confirmed
-// has passed, nil when it has not, and ctx's own error when the caller gave up.
-func provisional(ctx, within context.Context, err error) error {
-	switch {
-	case err == nil || within.Err() == nil:
-		return nil
-	case ctx.Err() != nil:
-		return fmt.Errorf("office: %w", ctx.Err())
+// DirectoryStanding says how far others vouch for an entry of the directory, or
+// [NotConfirmed] where no verified checkpoint covers it.
+func (o *Office) DirectoryStanding(idx int64) ledger.Standing {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	r := o.held
+	switch p := policyAt(r.charters, ledger.Dir, max(1, r.vouched)); {
+	case idx >= r.size():
+		return NotConfirmed
+	case idx >= r.vouched:
+		return ledger.Provisional
+	case p != nil && p.None():
+		return ledger.Unwitnessed
 	}
-	return ErrProvisional
-}
-
-// sleep waits, or returns early with the error of ctx.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return ledger.Confirmed
 }

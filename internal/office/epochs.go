@@ -52,22 +52,18 @@ func (o *Office) Rotate(ctx context.Context, desk, why string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return epoch, o.Await(ctx, p.Idx)
+	_, err = o.Await(ctx, p.Idx)
+	return epoch, err
 }
 
 // wrapFor encrypts a desk identity to each active member and uploads it.
 func (o *Office) wrapFor(ctx context.Context, desk string, epoch int64, id *age.HybridIdentity) ([]directory.Package, error) {
-	dir := o.Directory()
-	d, ok := dir.Desk(desk)
-	if !ok {
-		return nil, fmt.Errorf("office: %s: %w", desk, ErrNoDesk)
+	staff, err := o.staff(desk)
+	if err != nil {
+		return nil, err
 	}
 	packages := []directory.Package{}
-	for _, u := range d.Members {
-		member, ok := dir.Officer(u)
-		if !ok || !member.ActiveAt(o.Now()) {
-			continue
-		}
+	for _, member := range staff {
 		file, err := wrapIdentity(member.Rcp, desk, epoch, id)
 		if err != nil {
 			return nil, err
@@ -109,6 +105,9 @@ func (o *Office) Acknowledge(ctx context.Context, desk string) error {
 	if !ok {
 		return fmt.Errorf("office: %s: %w", desk, ErrNoEpoch)
 	}
+	if _, err := o.staff(desk); err != nil {
+		return err // senders would seal to somebody whom witnesses did not confirm
+	}
 	id, err := o.openPackage(ctx, desk, e.E)
 	if err != nil {
 		return err
@@ -120,7 +119,8 @@ func (o *Office) Acknowledge(ctx context.Context, desk string) error {
 	if err != nil {
 		return err
 	}
-	return o.Await(ctx, p.Idx)
+	_, err = o.Await(ctx, p.Idx)
+	return err
 }
 
 // openPackage fetches the package of an epoch for this officer and compares

@@ -20,4 +20,9 @@ var (
 	ErrNotSetUp    = errors.New("the folder belongs to no exchange yet")
 	ErrDamaged     = errors.New("the file is damaged")
 	ErrBehind      = errors.New("the message speaks of a directory this program has not seen yet")
+	ErrNewer       = errors.New("the file was written by a later version of this program")
+	ErrBusy        = errors.New("another run of this program writes into the same folder and does not end")
+
+	// ErrNotConfirmed: an entry is stored, but no checkpoint covers it yet.
+	ErrNotConfirmed = errors.New("NOT CONFIRMED: no checkpoint covers it yet")
 )

@@ -17,39 +17,53 @@ import (
 // the largest one seen and remembers the larger: two histories under one name
 // would be noticed here. The caller holds the lock.
 func (o *Office) acceptEvidence(ctx context.Context, signed []byte) (ledger.Checkpoint, error) {
-	cp, err := o.checkpoint(o.dir, ledger.Ev, signed)
+	cp, err := o.checkpoint(o.held.charters, ledger.Ev, signed)
 	if err != nil {
 		return cp, err
 	}
-	if len(o.Notebook.marks.Ev) == 0 {
-		return cp, o.rememberEvidence(cp, signed)
+	m := o.Notebook.marks
+	if len(m.Ev) > 0 {
+		if err := o.oneHistory(ctx, cp, signed); err != nil {
+			return cp, err
+		}
 	}
-	old, err := o.checkpoint(o.dir, ledger.Ev, o.Notebook.marks.Ev)
+	o.roots[cp.Size] = cp.Root
+	if len(m.Ev) == 0 || cp.Size >= claimedSize(m.Ev) {
+		m.Ev = signed
+	}
+	o.countEvidence(&m, cp, signed)
+	return cp, o.Notebook.commit(nil, m)
+}
+
+// oneHistory wants a verified checkpoint to belong to the tree seen before.
+func (o *Office) oneHistory(ctx context.Context, cp ledger.Checkpoint, signed []byte) error {
+	old, err := o.checkpoint(o.held.charters, ledger.Ev, o.Notebook.marks.Ev)
 	if err != nil {
-		return cp, err
+		return err
 	}
 	o.roots[old.Size] = old.Root
 	root, known := o.roots[cp.Size]
-	if known && root != cp.Root {
-		return cp, o.lie("the evidence tree has two histories", o.Notebook.marks.Ev, signed)
+	switch {
+	case known && root != cp.Root:
+		return o.lie("the evidence tree has two histories", o.Notebook.marks.Ev, signed)
+	case known:
+		return nil
 	}
-	if known {
-		return cp, nil
-	}
-	if err := o.consistent(ctx, old, cp, signed); err != nil {
-		return cp, err
-	}
-	if cp.Size > old.Size {
-		return cp, o.rememberEvidence(cp, signed)
-	}
-	o.roots[cp.Size] = cp.Root
-	return cp, nil
+	return o.consistent(ctx, old, cp, signed)
 }
 
-func (o *Office) rememberEvidence(cp ledger.Checkpoint, signed []byte) error {
-	o.roots[cp.Size] = cp.Root
-	o.Notebook.marks.Ev = signed
-	return o.Notebook.write(marksFile, o.Notebook.marks)
+// countEvidence remembers how much of the evidence tree a quorum confirmed.
+func (o *Office) countEvidence(m *marks, cp ledger.Checkpoint, signed []byte) {
+	list := o.evidenceCharters()
+	if standing(list, ledger.Ev, signed).Standing != ledger.Confirmed {
+		return
+	}
+	now := o.latest()
+	seen := m.EvUntil
+	if cp.Size > o.counted || len(m.EvCounted) == 0 {
+		o.counted, m.EvCounted, seen = max(o.counted, cp.Size), signed, now
+	}
+	m.EvUntil = max(m.EvUntil, min(now, vouchedUntil(list[len(list)-1].policies[ledger.Ev], signed, seen)))
 }
 
 // consistent wants the smaller of two trees to be a prefix of the larger.
@@ -72,34 +86,83 @@ func (o *Office) consistent(ctx context.Context, old, cp ledger.Checkpoint, sign
 	return nil
 }
 
-// Proof fetches the proof of an item and verifies it now: that the item is what
-// stands at its index, under a checkpoint of the one history.
+// Confirmation is the proof that an item stands in the ledger, and how far
+// others vouch for the checkpoint that it leads to.
+type Confirmation struct {
+	Vouched
+	Proof []byte // .tlog-proof file; nil where there is none yet
+	File  string // that keeps it, "" if none does
+}
+
+// Proof fetches the proof of an item and verifies it now; see [Office.Prove].
 func (o *Office) Proof(ctx context.Context, item evidence.Item) ([]byte, error) {
+	c, err := o.Prove(ctx, item)
+	return c.Proof, err
+}
+
+// Prove fetches the proof of an item and verifies it now: that the item is what
+// stands at its index, under a checkpoint of the one history. Where the item is
+// an own act that the notebook keeps, the proof is kept with it.
+func (o *Office) Prove(ctx context.Context, item evidence.Item) (Confirmation, error) {
+	meta, _, err := openItem(item)
+	if err != nil {
+		return Confirmation{}, err
+	}
 	leaf, err := leafOf(item)
 	if err != nil {
-		return nil, err
+		return Confirmation{}, err
 	}
 	file, err := o.Client.Proof(ctx, wire.Ev, item.Idx)
 	if err != nil {
-		return nil, err
+		return Confirmation{}, err
 	}
 	proof, err := ledger.ParseProof(file)
 	if err != nil {
-		return nil, o.lie(fmt.Sprintf("the proof of entry %d is none: %v", item.Idx, err), file)
+		return Confirmation{}, o.lie(fmt.Sprintf("the proof of entry %d is none: %v", item.Idx, err), file)
 	}
+	v, err := o.proven(ctx, proof, item, leaf, meta.DirN)
+	if err != nil {
+		return Confirmation{}, err
+	}
+	c := Confirmation{Vouched: v, Proof: file}
+	c.File, err = o.Notebook.keepProof(item.Idx, c)
+	return c, errors.Join(err, o.Notebook.keepVerified(item.Idx, sha256.Sum256(leaf)))
+}
+
+// proven verifies a proof and judges its checkpoint.
+func (o *Office) proven(ctx context.Context, proof ledger.Proof, item evidence.Item, leaf []byte, dirn int64) (Vouched, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	v, err := verifier(o.dir, ledger.Ev)
+	cp, err := o.checkpoint(o.held.charters, ledger.Ev, proof.Checkpoint)
 	if err != nil {
-		return nil, err
+		return Vouched{}, err
 	}
-	if _, err := proof.Verify(leaf, v); err != nil || proof.Index != item.Idx {
-		return nil, o.lie(fmt.Sprintf("entry %d is not what it showed", item.Idx), file, leaf, item.Meta, item.Priv)
+	if proof.Index != item.Idx || ledger.VerifyInclusion(proof.Path, cp, proof.Index, leaf) != nil {
+		return Vouched{}, o.lie(fmt.Sprintf("entry %d is not what it showed", item.Idx), proof.Format(), leaf, item.Meta, item.Priv)
 	}
 	if _, err := o.acceptEvidence(ctx, proof.Checkpoint); err != nil {
-		return nil, err
+		return Vouched{}, err
 	}
-	return file, nil
+	return o.vouchedSince(proof.Checkpoint, dirn), nil
+}
+
+// vouchedSince judges a checkpoint over an entry that was recorded when the
+// directory had dirn entries: by the charter of that time or by any since, for
+// the quorum may have come late. The caller holds the lock.
+func (o *Office) vouchedSince(signed []byte, dirn int64) Vouched {
+	now := max(1, o.held.vouched)
+	list := between(o.held.charters, min(max(1, dirn), now), now)
+	var first Vouched
+	for i := range list {
+		v := standing(list[i:i+1], ledger.Ev, signed)
+		if v.Standing == ledger.Confirmed {
+			return v
+		}
+		if i == 0 {
+			first = v
+		}
+	}
+	return first
 }
 
 func leafOf(item evidence.Item) ([]byte, error) {
@@ -110,29 +173,29 @@ func leafOf(item evidence.Item) ([]byte, error) {
 	return opening.Leaf()
 }
 
-// recorded wants what a feed shows to stand in the ledger, once per entry. What
-// no checkpoint covers yet is shown and asked for again the next time.
-func (o *Office) recorded(ctx context.Context, item evidence.Item) error {
+// recorded wants what a feed shows to stand in the ledger, once per entry, and
+// says how far others vouch for it. What no checkpoint covers yet is shown as
+// [NotConfirmed] and asked for again the next time.
+func (o *Office) recorded(ctx context.Context, item evidence.Item) (ledger.Standing, error) {
 	leaf, err := leafOf(item)
-	if errors.Is(err, evidence.ErrNoOpening) {
-		return nil
-	}
 	if err != nil {
-		return o.lie(fmt.Sprintf("entry %d is shown as no opening: %v", item.Idx, err), item.Meta, item.Priv)
+		return "", o.lie(fmt.Sprintf("entry %d is shown as no opening: %v", item.Idx, err), item.Meta, item.Priv)
 	}
 	sum := sha256.Sum256(leaf)
-	if have, ok := o.Notebook.verifiedLeaf(item.Idx); ok {
-		if have != sum {
-			return o.lie(fmt.Sprintf("entry %d is not what it showed before", item.Idx), leaf, item.Meta, item.Priv)
+	have, ok := o.Notebook.verifiedLeaf(item.Idx)
+	if ok && have != sum {
+		return "", o.lie(fmt.Sprintf("entry %d is not what it showed before", item.Idx), leaf, item.Meta, item.Priv)
+	}
+	if !ok {
+		_, err := o.Prove(ctx, item)
+		if IsCode(err, "no_checkpoint") {
+			return NotConfirmed, nil
 		}
-		return nil
+		if err != nil {
+			return "", err
+		}
 	}
-	_, err = o.Proof(ctx, item)
-	if IsCode(err, "no_checkpoint") {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return o.Notebook.keepVerified(item.Idx, sum)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.standingOf(item.Idx), nil
 }

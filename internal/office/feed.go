@@ -4,22 +4,29 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/odziv/odziv/internal/evidence"
+	"github.com/odziv/odziv/ledger"
 	"github.com/odziv/odziv/messaging"
 )
 
 // FeedItem is one place of a desk's feed, opened and checked.
 type FeedItem struct {
 	evidence.Item
-	M *evidence.Meta // nil when held or erased
-	P *evidence.Priv
+	M        *evidence.Meta // nil when held or erased
+	P        *evidence.Priv
+	Standing ledger.Standing // or [NotConfirmed]; "" when held or erased
 }
 
 // Feed reads a desk's whole feed after a number: dense, each opening decoded
-// and held against the ledger. A hole is evidence of withholding.
+// and held against the ledger. A hole is evidence of withholding, and so is an
+// end before a number that this program knows of: it was shown before, or is
+// that of an own act. An end withheld from all programs of a desk at once, after
+// everything they know of, shows only by silence.
 func (o *Office) Feed(ctx context.Context, desk string, after int64) ([]FeedItem, error) {
 	var all []FeedItem
+	known := o.Notebook.feedEnd(desk) // before the exchange is asked
 	for {
 		page, err := o.Client.Feed(ctx, desk, after, 0)
 		if err != nil {
@@ -34,15 +41,27 @@ func (o *Office) Feed(ctx context.Context, desk string, after int64) ([]FeedItem
 			if err != nil {
 				return nil, err
 			}
+			if !opened.numbered(desk) {
+				return nil, o.lie(fmt.Sprintf("entry %d stands in the feed of the desk under a number that is not its own", item.Idx), item.Meta, item.Priv)
+			}
 			all = append(all, opened)
 		}
 		if after >= page.Size {
-			return all, nil
+			if after < known {
+				return nil, o.lie(fmt.Sprintf("the feed of the desk ends at number %d, and number %d was seen", after, known))
+			}
+			return all, o.Notebook.keepFeedEnd(desk, after)
 		}
 		if len(page.Items) == 0 {
 			return nil, o.lie(fmt.Sprintf("the feed of the desk ends before number %d", page.Size))
 		}
 	}
+}
+
+// numbered reports whether an item stands where its opening says: else one could
+// fill the place of another.
+func (f *FeedItem) numbered(desk string) bool {
+	return f.P == nil || slices.Contains(f.P.To, evidence.Delivery{Desk: desk, N: f.N})
 }
 
 // GrantFeed reads the openings of the time before a grant. Their number and
@@ -90,7 +109,8 @@ func (o *Office) open(ctx context.Context, item evidence.Item) (FeedItem, error)
 	if err != nil {
 		return FeedItem{}, o.lie(fmt.Sprintf("entry %d is shown as no opening: %v", item.Idx, err), item.Meta, item.Priv)
 	}
-	return FeedItem{Item: item, M: meta, P: priv}, o.recorded(ctx, item)
+	standing, err := o.recorded(ctx, item)
+	return FeedItem{Item: item, M: meta, P: priv, Standing: standing}, err
 }
 
 // Notice decodes the message an item submitted, nil when it is none.
@@ -117,7 +137,10 @@ type Letter struct {
 	Mine   bool     `json:"mine"` // sent by the desk itself
 	Handed int64    `json:"handed,omitempty"`
 	Opened int64    `json:"opened,omitempty"`
-	told   bool     // a difference between body and declarations is on record
+	// Standing of its record, or [NotConfirmed].
+	Standing ledger.Standing `json:"standing"`
+
+	told   bool // a difference between body and declarations is on record
 	notice *messaging.Notice
 	item   FeedItem
 }
@@ -163,7 +186,7 @@ func letterFor(desk string, f FeedItem, n *messaging.Notice) (Letter, bool) {
 	c := n.Core
 	_, addressed := c.Recipient(desk)
 	l := Letter{N: f.N, Idx: f.Idx, At: f.M.At, Msg: c.Msg, Kind: c.Kind, Case: c.Case, From: c.From.Desk, Urg: c.Urg,
-		Basis: c.Basis.Code, Re: c.Re, Mine: c.From.Desk == desk, To: []string{}, notice: n, item: f}
+		Basis: c.Basis.Code, Re: c.Re, Standing: f.Standing, Mine: c.From.Desk == desk, To: []string{}, notice: n, item: f}
 	for _, r := range c.Others() {
 		l.To = append(l.To, r.Desk)
 	}

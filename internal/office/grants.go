@@ -4,12 +4,14 @@ import (
 	"context"
 
 	"github.com/odziv/odziv/internal/evidence"
+	"github.com/odziv/odziv/ledger"
 )
 
 // GrantRecord is a grant as a desk sees it on record.
 type GrantRecord struct {
 	*evidence.Grant
-	Ended int64 // when rep.end was recorded, ms; 0 if it was not
+	Ended    int64           // when rep.end was recorded, ms; 0 if it was not
+	Standing ledger.Standing // of the grant's record
 }
 
 // InForce reports whether the grant lets its desk read at a time.
@@ -33,7 +35,7 @@ func (o *Office) Grants(ctx context.Context, desk string) ([]*GrantRecord, error
 			if err != nil {
 				return nil, err
 			}
-			byID[g.ID] = &GrantRecord{Grant: g}
+			byID[g.ID] = &GrantRecord{Grant: g, Standing: f.Standing}
 			list = append(list, byID[g.ID])
 		case evidence.RepEnd:
 			e, err := evidence.ParseGrantEnd(f.P.Stmt)

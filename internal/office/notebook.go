@@ -2,7 +2,6 @@ package office
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -19,16 +18,22 @@ import (
 )
 
 // Notebook is what a program remembers between runs: which exchange it belongs
-// to, the directory it verified, the last checkpoints, and which entries it found
-// in the ledger. It holds no secret and no content. Without a folder it lives in memory.
+// to, the directory it verified, the last checkpoints, which entries it found in
+// the ledger, how far the feeds went, and the openings and proofs of own acts.
+// FORMAT.md describes its files. It holds no secret and no content of a message.
+// Without a folder it lives in memory.
+//
+// Several programs may use one folder at a time: what they write is merged, and
+// each keeps for itself what it read when it began.
 type Notebook struct {
 	Pin    Pin
 	dir    string // folder, "" for memory
 	leaves [][]byte
 	marks  marks
 
-	mu       sync.Mutex // guards verified
+	mu       sync.Mutex // guards verified and feeds
 	verified map[int64][32]byte
+	feeds    map[string]int64 // desk to the last number known of its feed
 }
 
 // Pin says which exchange a program belongs to. The genesis hash is compared
@@ -38,19 +43,13 @@ type Pin struct {
 	Genesis string `json:"genesis"` // hex SHA-256 of the genesis leaf
 }
 
-// marks are the last verified checkpoints.
-type marks struct {
-	Dir []byte `json:"dir,omitempty"`
-	Ev  []byte `json:"ev,omitempty"`
-}
-
 // maxLeafLine bounds a line of the directory file: a leaf in base64.
 const maxLeafLine = 4 * (directory.MaxLeaf + 3) / 3
 
 // MemoryNotebook forgets everything at the end: for a representative's borrowed
 // computer, and for tests.
 func MemoryNotebook(pin Pin) *Notebook {
-	return &Notebook{Pin: pin, verified: map[int64][32]byte{}}
+	return &Notebook{Pin: pin, verified: map[int64][32]byte{}, feeds: map[string]int64{}}
 }
 
 // CreateNotebook begins a notebook in a folder that has none.
@@ -77,8 +76,16 @@ func OpenNotebook(dir string) (*Notebook, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := n.read(marksFile, &n.marks); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+	for name, into := range map[string]any{marksFile: &n.marks, feedsFile: &n.feeds} {
+		if err := n.read(name, into); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	if n.marks.V > marksVersion {
+		return nil, fmt.Errorf("office: %s: %w", n.path(marksFile), ErrNewer)
+	}
+	if n.feeds == nil {
+		n.feeds = map[string]int64{}
 	}
 	return n, errors.Join(n.readLeaves(), n.readVerified())
 }
@@ -86,23 +93,13 @@ func OpenNotebook(dir string) (*Notebook, error) {
 const (
 	pinFile    = "exchange.json"
 	marksFile  = "marks.json"
+	feedsFile  = "feeds.json"
 	leavesFile = "directory.b64"
 
 	verifiedFile = "verified.txt"
 )
 
 func (n *Notebook) path(name string) string { return filepath.Join(n.dir, name) }
-
-func (n *Notebook) read(name string, v any) error {
-	data, err := os.ReadFile(n.path(name))
-	if err != nil {
-		return fmt.Errorf("office: %w", err)
-	}
-	if err := json.Unmarshal(data, v); err != nil {
-		return fmt.Errorf("office: %s: %w: %w", n.path(name), ErrDamaged, err)
-	}
-	return nil
-}
 
 // write replaces a file whole, durably.
 func (n *Notebook) write(name string, v any) error {
@@ -134,15 +131,21 @@ func replaceFile(name string, data []byte) error {
 
 // readLeaves reads the directory's leaves, one in base64 a line. A last line
 // that a power loss cut off is dropped: it will be fetched again.
-func (n *Notebook) readLeaves() error {
+func (n *Notebook) readLeaves() (err error) {
+	n.leaves, err = n.storedLeaves()
+	return err
+}
+
+func (n *Notebook) storedLeaves() ([][]byte, error) {
 	f, err := os.Open(n.path(leavesFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return nil, nil
 	}
 	if err != nil {
-		return fmt.Errorf("office: %w", err)
+		return nil, fmt.Errorf("office: %w", err)
 	}
 	defer f.Close()
+	var leaves [][]byte
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, maxLeafLine+2)
 	for lines.Scan() {
@@ -150,26 +153,9 @@ func (n *Notebook) readLeaves() error {
 		if err != nil {
 			break
 		}
-		n.leaves = append(n.leaves, leaf)
+		leaves = append(leaves, leaf)
 	}
-	return lines.Err()
-}
-
-// keep appends verified leaves. The file is written whole: a line that was cut
-// off goes with it. What could not be written is not held either.
-func (n *Notebook) keep(leaves [][]byte) error {
-	all := append(n.leaves[:len(n.leaves):len(n.leaves)], leaves...)
-	if n.dir != "" && len(leaves) > 0 {
-		var text bytes.Buffer
-		for _, leaf := range all {
-			fmt.Fprintln(&text, base64.StdEncoding.EncodeToString(leaf))
-		}
-		if err := replaceFile(n.path(leavesFile), text.Bytes()); err != nil {
-			return err
-		}
-	}
-	n.leaves = all
-	return nil
+	return leaves, lines.Err()
 }
 
 // replay applies the leaves held. From one that does not apply on, the file was
@@ -226,6 +212,9 @@ func (n *Notebook) verifiedLeaf(idx int64) ([32]byte, bool) {
 func (n *Notebook) keepVerified(idx int64, sum [32]byte) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.verified[idx] == sum {
+		return nil
+	}
 	n.verified[idx] = sum
 	if n.dir == "" {
 		return nil

@@ -44,18 +44,18 @@ func notebook(t *testing.T) (*Notebook, string) {
 func TestNotebook(t *testing.T) {
 	n, dir := notebook(t)
 	leaves := golden(t)
-	if err := errors.Join(n.keep(leaves[:3]), n.keep(nil), n.keep(leaves[3:])); err != nil {
+	m := marks{Ev: []byte("origin\n7\nroot\n")}
+	if err := errors.Join(n.commit(leaves[:3], marks{}), n.commit(nil, marks{}), n.commit(leaves, m)); err != nil {
 		t.Fatal(err)
 	}
-	n.marks.Ev = []byte("checkpoint")
-	if err := errors.Join(n.write(marksFile, n.marks), n.keepVerified(7, [32]byte{1}), n.keepVerified(9, [32]byte{2})); err != nil {
+	if err := errors.Join(n.keepFeedEnd("d", 3), n.keepFeedEnd("d", 2), n.keepVerified(7, [32]byte{1}), n.keepVerified(9, [32]byte{2})); err != nil {
 		t.Fatal(err)
 	}
 	again, err := OpenNotebook(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again.Pin != pin || string(again.marks.Ev) != "checkpoint" || again.replay().N() != int64(len(leaves)) {
+	if again.Pin != pin || string(again.marks.Ev) != string(m.Ev) || again.feedEnd("d") != 3 || again.marks.V != marksVersion || again.replay().N() != int64(len(leaves)) {
 		t.Errorf("%+v, %d leaves", again.Pin, again.replay().N())
 	}
 	if sum, ok := again.verifiedLeaf(9); !ok || sum != [32]byte{2} {
@@ -84,7 +84,7 @@ func TestNotebook(t *testing.T) {
 func TestNotebookCutAnywhere(t *testing.T) {
 	n, dir := notebook(t)
 	leaves := golden(t)[:6]
-	if err := errors.Join(n.keep(leaves), n.keepVerified(1, [32]byte{1}), n.keepVerified(2, [32]byte{2})); err != nil {
+	if err := errors.Join(n.commit(leaves, marks{}), n.keepVerified(1, [32]byte{1}), n.keepVerified(2, [32]byte{2})); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{leavesFile, verifiedFile} {
@@ -126,7 +126,7 @@ func TestNotebookChanged(t *testing.T) {
 	n, dir := notebook(t)
 	leaves := golden(t)[:6]
 	leaves[3] = []byte(strings.Replace(string(leaves[3]), `"sig":"`, `"sig":"A`, 1))
-	if err := n.keep(leaves); err != nil {
+	if err := n.commit(leaves, marks{}); err != nil {
 		t.Fatal(err)
 	}
 	again, err := OpenNotebook(dir)
@@ -143,13 +143,13 @@ func TestNotebookChanged(t *testing.T) {
 func TestNotebookFull(t *testing.T) {
 	n, dir := notebook(t)
 	leaves := golden(t)
-	if err := n.keep(leaves[:2]); err != nil {
+	if err := n.commit(leaves[:2], marks{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
-	if err := n.keep(leaves[2:4]); !errors.Is(err, fs.ErrNotExist) {
+	if err := n.commit(leaves[:4], marks{}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v", err)
 	}
 	if len(n.leaves) != 2 {
@@ -160,7 +160,7 @@ func TestNotebookFull(t *testing.T) {
 // In memory nothing touches the disk.
 func TestMemoryNotebook(t *testing.T) {
 	n := MemoryNotebook(pin)
-	if err := errors.Join(n.keep(golden(t)), n.write(marksFile, n.marks), n.keepVerified(1, [32]byte{1})); err != nil {
+	if err := errors.Join(n.commit(golden(t), marks{}), n.keepFeedEnd("d", 1), n.keepVerified(1, [32]byte{1})); err != nil {
 		t.Fatal(err)
 	}
 	b, err := n.newBox(statement.NewID(statement.Message))

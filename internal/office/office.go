@@ -1,10 +1,12 @@
 package office
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"filippo.io/age"
 	"golang.org/x/mod/sumdb/tlog"
@@ -35,14 +37,24 @@ type Config struct {
 	Progress client.Progress // of attachments; may be nil
 	Demo     bool            // a demonstration's exchange is accepted
 	WeakKeys bool            // the keys are weakly locked, for demonstrations alone
+
+	// KeepProofs keeps openings and proofs of own acts in the notebook's folder
+	// for a representative too; others' are kept anyway.
+	KeepProofs bool
+	// ConfirmWithin is how long to wait for a checkpoint over what was written,
+	// and QuorumWithin how long, of that, for witnesses to cosign it. Default:
+	// 60 s and 3 s.
+	ConfirmWithin, QuorumWithin time.Duration
 }
 
 // Office acts for one officer. Its methods are safe for concurrent use.
 type Office struct {
 	Config
-	mu    sync.Mutex // guards what follows and what the notebook holds
-	dir   *directory.State
-	roots map[int64]tlog.Hash // of the evidence tree, by size: all of one history
+	mu      sync.Mutex // guards what follows and what the notebook holds
+	held    replica
+	roots   map[int64]tlog.Hash // of the evidence tree, by size: all of one history
+	counted int64               // entries of the evidence tree that a quorum confirmed
+	notKept error               // what could not be written to this computer, until it is said
 }
 
 // ErrDemo says that the exchange is a demonstration and this program was not
@@ -56,16 +68,31 @@ var ErrWeakKeys = errors.New("these keys were made for a demonstration, and this
 // Open replays what the notebook holds of the directory. [Office.Sync] brings
 // it up to date.
 func Open(cfg Config) (*Office, error) {
+	cfg.ConfirmWithin = cmp.Or(cfg.ConfirmWithin, time.Minute)
+	cfg.QuorumWithin = cmp.Or(cfg.QuorumWithin, 3*time.Second)
 	o := &Office{Config: cfg, roots: map[int64]tlog.Hash{}}
-	o.dir = cfg.Notebook.replay()
+	dir := cfg.Notebook.replay()
+	o.held = replay(dir, cfg.Notebook.leaves)
+	o.held.vouched = countedSize(o.held, cfg.Notebook.marks)
+	o.counted = max(0, claimedSize(cfg.Notebook.marks.EvCounted))
 	return o, nil
 }
 
-// Directory is the directory as last verified.
+// Directory is the directory as last verified, whoever vouches for it: what the
+// next statement builds on. What gives somebody a right counts only as far as
+// [Office.Counted] goes.
 func (o *Office) Directory() *directory.State {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.dir
+	return o.held.state
+}
+
+// Counted is the beginning of the directory that a quorum of witnesses
+// confirmed; all of it, where nobody is asked.
+func (o *Office) Counted() directory.View {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.held.state.At(o.held.vouched)
 }
 
 // Now is the exchange's time as far as this computer knows it, in ms.

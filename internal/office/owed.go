@@ -37,5 +37,9 @@ func (o *Office) duties(ctx context.Context, q client.Query) ([]wire.Duty, error
 // Silence puts the present state of an obligation on record and returns its
 // item: with its proof, whoever answered before can show it and convict.
 func (o *Office) Silence(ctx context.Context, obligation string) (evidence.Item, error) {
-	return o.Client.PutSilence(ctx, obligation, statement.NewID(statement.Other))
+	item, err := o.Client.PutSilence(ctx, obligation, statement.NewID(statement.Other))
+	if err == nil {
+		o.wrote(item)
+	}
+	return item, err
 }

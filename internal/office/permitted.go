@@ -45,8 +45,8 @@ func (o *Office) route(d *Draft, pack *rules.Pack, _ *rules.Kind) error {
 			return &Refused{Code: "basis", Desk: to, Detail: fmt.Sprintf("%s may not go from %s to %s on basis %q; permitted: %v",
 				d.Kind, from, dir.TypeOfDesk(to), d.Basis.Code, allowed)}
 		}
-		if _, ok := dir.ActiveEpoch(to); !ok {
-			return noKey(to)
+		if _, _, err := o.sealingEpoch(to, d.Urg); err != nil {
+			return err
 		}
 	}
 	return nil

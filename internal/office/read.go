@@ -23,6 +23,7 @@ import (
 type Opened struct {
 	Letter Letter
 	*envelope.Opened
+	Sender   Sender
 	Mismatch []string // facts or declarations that do not follow from the body
 }
 
@@ -53,14 +54,14 @@ func (o *Office) Read(ctx context.Context, desk, msg string) (*Opened, error) {
 	if err := o.retrieve(ctx, desk, &l); err != nil {
 		return nil, err
 	}
-	opened, err := o.unseal(ctx, desk, l)
+	opened, sender, err := o.unseal(ctx, desk, l)
 	if code := envelope.FailureCode(err); code != "" && !l.Mine {
 		return nil, errors.Join(err, o.reportFailure(ctx, desk, l, code))
 	}
 	if err != nil {
 		return nil, err
 	}
-	result := &Opened{Letter: l, Opened: opened}
+	result := &Opened{Letter: l, Opened: opened, Sender: sender}
 	if l.Mine {
 		return result, nil
 	}
@@ -114,48 +115,34 @@ func (o *Office) put(ctx context.Context, event string, body func(id string) any
 	if err != nil {
 		return evidence.Item{}, err
 	}
-	return o.Client.PutStatement(ctx, id, raw)
+	item, err := o.Client.PutStatement(ctx, id, raw)
+	if err == nil {
+		o.wrote(item)
+	}
+	return item, err
 }
 
 // unseal checks who sent it and opens the body.
-func (o *Office) unseal(ctx context.Context, desk string, l Letter) (*envelope.Opened, error) {
-	sender, err := o.senderKey(l)
+func (o *Office) unseal(ctx context.Context, desk string, l Letter) (*envelope.Opened, Sender, error) {
+	key, sender, err := o.sender(l)
 	if err != nil {
-		return nil, err
+		return nil, sender, err
 	}
 	to, ok := l.notice.Core.Recipient(desk)
 	if !ok {
-		return nil, envelope.ErrNotAddressed
+		return nil, sender, envelope.ErrNotAddressed
 	}
 	id, err := o.deskKey(ctx, desk, to.Epoch)
 	if err != nil {
-		return nil, err
+		return nil, sender, err
 	}
 	body, _, err := o.Client.OpenPart(ctx, desk, l.Msg, 0, nil)
 	if err != nil {
-		return nil, err
+		return nil, sender, err
 	}
 	defer body.Close()
-	return envelope.Open(ctx, l.notice.DSSE, sender, id, desk, body)
-}
-
-// senderKey wants the sender to have been enrolled, unrevoked and a member of
-// the desk both when the message was written and when it was accepted.
-func (o *Office) senderKey(l Letter) ([]byte, error) {
-	c := l.notice.Core
-	dir := o.Directory()
-	for _, n := range []int64{c.Dir.N, l.item.M.DirN} {
-		if n > dir.N() {
-			return nil, fmt.Errorf("office: %w", ErrBehind)
-		}
-		v := dir.At(n)
-		officer, ok := v.OfficerByKey(c.From.Key)
-		if !ok || !officer.ActiveAt(l.item.M.At) || !v.IsMember(c.From.Desk, officer.U) {
-			return nil, o.lie("it accepted a message from somebody who could not send it", l.item.Meta, l.item.Priv)
-		}
-	}
-	officer, _ := dir.At(l.item.M.DirN).OfficerByKey(c.From.Key)
-	return officer.Key, nil
+	opened, err := envelope.Open(ctx, l.notice.DSSE, key, id, desk, body)
+	return opened, sender, err
 }
 
 // deskKey finds a desk's epoch key in the keystore, else in the package that

@@ -3,7 +3,7 @@ package office
 import (
 	"context"
 	"errors"
-	"fmt"
+	"slices"
 
 	"github.com/odziv/odziv/internal/api/client"
 	"github.com/odziv/odziv/internal/statement"
@@ -13,7 +13,7 @@ import (
 
 // seal makes the body of a message and signs it, by the directory as it stands.
 func (o *Office) seal(ctx context.Context, m *prepared, set string) error {
-	to, err := o.addressees(ctx, m.draft)
+	to, cautions, err := o.addressees(ctx, m.draft)
 	if err != nil {
 		return err
 	}
@@ -21,6 +21,10 @@ func (o *Office) seal(ctx context.Context, m *prepared, set string) error {
 	if err != nil {
 		return err
 	}
+	if core.Dir.Stale {
+		cautions = append(cautions, Caution{Code: CautionStaleDirectory, Since: o.Watch().Directory.Until})
+	}
+	m.cautions = cautions
 	m.sealed, err = m.sealer.Seal(ctx, envelope.Draft{Core: core, To: to, Text: m.draft.Text}, o.Keys.Signer())
 	return err
 }
@@ -46,44 +50,40 @@ func (o *Office) core(d *Draft, set string) (messaging.Core, error) {
 func (o *Office) dirHead() messaging.DirHead {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	root := rootOf(o.Notebook.leaves)
-	return messaging.DirHead{N: int64(len(o.Notebook.leaves)), Root: root[:]}
+	root := o.held.tree.root(o.held.size())
+	return messaging.DirHead{N: o.held.size(), Root: root[:], Stale: o.watch().Stale}
 }
 
 // addressees resolves the recipients' epoch keys from the replayed directory;
 // the exchange only stores the text of each key, which must hash to it.
-func (o *Office) addressees(ctx context.Context, d *Draft) ([]envelope.Addressee, error) {
+func (o *Office) addressees(ctx context.Context, d *Draft) ([]envelope.Addressee, []Caution, error) {
 	var to []envelope.Addressee
-	for _, desk := range d.To {
-		a, err := o.addressee(ctx, desk, messaging.RoleTo)
-		if err != nil {
-			return nil, err
+	var cautions []Caution
+	for _, desk := range append(slices.Clone(d.To), d.Desk) {
+		role := messaging.RoleTo
+		if desk == d.Desk {
+			role = messaging.RoleSelf
 		}
-		to = append(to, a)
+		a, more, err := o.addressee(ctx, desk, role, d.Urg)
+		if err != nil {
+			return nil, nil, err
+		}
+		to, cautions = append(to, a), append(cautions, more...)
 	}
-	self, err := o.addressee(ctx, d.Desk, messaging.RoleSelf)
-	if err != nil {
-		return nil, err
-	}
-	return append(to, self), nil
+	return to, cautions, nil
 }
 
-func (o *Office) addressee(ctx context.Context, desk, role string) (envelope.Addressee, error) {
-	e, ok := o.Directory().ActiveEpoch(desk)
-	if !ok {
-		return envelope.Addressee{}, noKey(desk)
+func (o *Office) addressee(ctx context.Context, desk, role, urgency string) (envelope.Addressee, []Caution, error) {
+	e, cautions, err := o.sealingEpoch(desk, urgency)
+	if err != nil {
+		return envelope.Addressee{}, nil, err
 	}
 	recipient, err := o.Client.Key(ctx, e.RK)
 	if errors.Is(err, client.ErrDigest) {
-		return envelope.Addressee{}, o.lie("it offered another key for desk " + desk + " than the directory names")
+		return envelope.Addressee{}, nil, o.lie("it offered another key for desk " + desk + " than the directory names")
 	}
 	if err != nil {
-		return envelope.Addressee{}, err
+		return envelope.Addressee{}, nil, err
 	}
-	return envelope.Addressee{Desk: desk, Epoch: e.E, Recipient: recipient, Role: role}, nil
-}
-
-func noKey(desk string) error {
-	return &Refused{Code: "epoch", Desk: desk,
-		Detail: fmt.Sprintf("desk %s has no key that a second member confirmed, so nothing can be sealed to it", desk)}
+	return envelope.Addressee{Desk: desk, Epoch: e.E, Recipient: recipient, Role: role}, cautions, nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/odziv/odziv/internal/api/wire"
 	"github.com/odziv/odziv/internal/evidence"
@@ -20,6 +21,8 @@ type Sent struct {
 	Item evidence.Item
 	Meta *evidence.Meta
 	Priv *evidence.Priv
+
+	Cautions []Caution // about the keys and the directory it was sealed by
 }
 
 // Unsent says that it is not known whether a message, or a set, arrived: the
@@ -45,6 +48,8 @@ type prepared struct {
 	draft  *Draft
 	sealer *envelope.Sealer
 	sealed *envelope.Sealed // nil until its body is sealed
+
+	cautions []Caution // from sealing it in this run
 }
 
 // id is what the parcel is called.
@@ -90,6 +95,9 @@ func (o *Office) pack(ctx context.Context, set string, drafts []Draft) (p *parce
 	}
 	p = &parcel{set: set}
 	for i := range drafts {
+		if err := o.awaitKeys(ctx, append(slices.Clone(drafts[i].To), drafts[i].Desk)); err != nil {
+			return nil, err
+		}
 		m := &prepared{draft: &drafts[i]}
 		if err := o.complete(ctx, m.draft); err != nil {
 			return nil, p.named(i, len(drafts), err)
@@ -300,7 +308,8 @@ func (o *Office) sent(m *prepared, item evidence.Item) (Sent, error) {
 	if meta.Obj != m.draft.Msg || priv.Stmt == nil || !bytes.Equal(priv.Stmt.Payload, m.sealed.Notice.DSSE.Payload) {
 		return Sent{}, o.lie("it answered with the record of another message", item.Meta, item.Priv)
 	}
-	return Sent{Msg: m.draft.Msg, Case: m.draft.Case, Item: item, Meta: meta, Priv: priv}, nil
+	o.wrote(item)
+	return Sent{Msg: m.draft.Msg, Case: m.draft.Case, Item: item, Meta: meta, Priv: priv, Cautions: m.cautions}, nil
 }
 
 // openItem decodes an item that must hold an opening.

@@ -1,32 +1,70 @@
 package office
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-
-	"golang.org/x/mod/sumdb/note"
-	"golang.org/x/mod/sumdb/tlog"
+	"strconv"
+	"strings"
 
 	"github.com/odziv/odziv/internal/api/wire"
 	"github.com/odziv/odziv/keys/directory"
 	"github.com/odziv/odziv/ledger"
 )
 
+// replica is the directory as this program replayed it. It is a value; a grown
+// one leaves the one before as it was.
+type replica struct {
+	state    *directory.State
+	leaves   [][]byte
+	tree     tree
+	charters []charter
+	vouched  int64 // entries that count: those that a quorum confirmed, or all where nobody is asked
+}
+
+// replay makes the replica of leaves that were verified before.
+func replay(dir *directory.State, leaves [][]byte) replica {
+	return replica{state: dir, leaves: leaves, tree: tree{}.grown(leaves), charters: chartersOf(dir.View, nil, 0)}
+}
+
+// grown is the replica with more entries, whose state is dir.
+func (r replica) grown(dir *directory.State, leaves [][]byte) replica {
+	before := r.state.N()
+	r.state, r.tree = dir, r.tree.grown(leaves)
+	r.leaves = append(r.leaves[:len(r.leaves):len(r.leaves)], leaves...)
+	r.charters = chartersOf(dir.View, r.charters, before)
+	return r
+}
+
+// size is how many entries were verified.
+func (r replica) size() int64 { return int64(len(r.leaves)) }
+
+// present are the charters by which what is new is judged: the one that counts,
+// and whatever came after it.
+func (r replica) present() []charter { return between(r.charters, r.vouched, r.size()) }
+
 // Sync follows the directory: it fetches new entries, replays their meaning,
 // recomputes the tree from the entries themselves and compares it with the
-// signed checkpoint. Then it follows the evidence tree's checkpoint.
+// signed checkpoint. Then it finds out how far witnesses confirmed them, follows
+// the evidence tree's checkpoint, and asks for the proofs of own acts that it
+// does not have yet.
 func (o *Office) Sync(ctx context.Context) error {
+	if err := o.follow(ctx); err != nil {
+		return err
+	}
+	return o.completeProofs(ctx)
+}
+
+func (o *Office) follow(ctx context.Context) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err := o.syncDirectory(ctx); err != nil {
 		return err
 	}
-	if o.dir.Demo() && !o.Demo {
+	if o.held.state.Demo() && !o.Demo {
 		return ErrDemo
 	}
-	if o.WeakKeys && !o.dir.Demo() {
+	if o.WeakKeys && !o.held.state.Demo() {
 		return ErrWeakKeys
 	}
 	return o.syncEvidence(ctx)
@@ -37,146 +75,119 @@ func (o *Office) syncDirectory(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	leaves, dir, err := o.follow(ctx)
-	if err != nil {
-		return err
-	}
-	cp, err := o.checkpoint(dir, ledger.Dir, signed)
-	if err != nil {
-		return err
-	}
-	all := append(o.Notebook.leaves[:len(o.Notebook.leaves):len(o.Notebook.leaves)], leaves...)
-	if cp.Size < int64(len(o.Notebook.leaves)) {
-		return o.lie("the directory became smaller", o.Notebook.marks.Dir, signed)
-	}
-	if cp.Size == 0 {
+	claimed := claimedSize(signed)
+	if claimed == 0 {
 		return o.lie("its directory has no genesis", signed)
 	}
-	if err := o.extendsMark(dir, cp, all, signed); err != nil {
+	next, err := o.fetch(ctx, claimed)
+	if err != nil {
 		return err
 	}
-	// Entries beyond the checkpoint wait for the next one.
-	all = all[:min(cp.Size, int64(len(all)))]
-	if int64(len(all)) < cp.Size || rootOf(all) != cp.Root {
+	cp, err := o.checkpoint(next.present(), ledger.Dir, signed)
+	if err != nil {
+		return err
+	}
+	if cp.Size < o.held.size() {
+		return o.lie("the directory became smaller", o.Notebook.marks.Dir, signed)
+	}
+	if err := o.extendsMarks(next, cp, signed); err != nil {
+		return err
+	}
+	if next.size() < cp.Size || next.tree.root(cp.Size) != cp.Root {
 		return o.lie("the directory's entries do not give its signed root", o.Notebook.marks.Dir, signed)
 	}
-	return o.adopt(all, dir, signed)
+	return o.adopt(ctx, next, cp, signed)
 }
 
-// extendsMark holds the entries against the last checkpoint seen, when the
-// entries that it was made of are not in the notebook any more.
-func (o *Office) extendsMark(dir *directory.State, cp ledger.Checkpoint, all [][]byte, signed []byte) error {
-	mark := o.Notebook.marks.Dir
-	if len(mark) == 0 {
-		return nil
-	}
-	old, err := o.checkpoint(dir, ledger.Dir, mark)
-	if err != nil || old.Size <= int64(len(o.Notebook.leaves)) {
-		return err
-	}
-	if cp.Size < old.Size || int64(len(all)) < old.Size || rootOf(all[:old.Size]) != old.Root {
-		return o.lie("the directory is not the one that was seen before", mark, signed)
+// extendsMarks holds the entries against the last checkpoints seen, when the
+// entries that they were made of are not in the notebook any more.
+func (o *Office) extendsMarks(next replica, cp ledger.Checkpoint, signed []byte) error {
+	for _, mark := range [][]byte{o.Notebook.marks.Dir, o.Notebook.marks.DirCounted} {
+		if len(mark) == 0 {
+			continue
+		}
+		old, err := parseCheckpoint(mark, keys(next.charters, ledger.Dir))
+		if err != nil || min(cp.Size, next.size()) < old.Size || next.tree.root(old.Size) != old.Root {
+			return o.lie("the directory is not the one that was seen before", mark, signed)
+		}
 	}
 	return nil
 }
 
-// follow fetches and applies what comes after the leaves held.
-func (o *Office) follow(ctx context.Context) ([][]byte, *directory.State, error) {
-	dir, fresh := o.dir, [][]byte{}
-	for {
+// claimedSize is the second line of a note, which nobody verified yet: how much
+// to fetch before it can be. It is -1 where that is no size.
+func claimedSize(signed []byte) int64 {
+	_, rest, _ := strings.Cut(string(signed[:min(len(signed), maxClaim)]), "\n")
+	line, _, _ := strings.Cut(rest, "\n")
+	size, err := strconv.ParseInt(line, 10, 64)
+	if err != nil || size < 0 {
+		return -1
+	}
+	return size
+}
+
+// maxClaim bounds the first two lines of a note, in bytes.
+const maxClaim = 512
+
+// fetch gets and applies what comes after the entries held, up to a size. What
+// comes after that waits for the next checkpoint.
+func (o *Office) fetch(ctx context.Context, size int64) (replica, error) {
+	dir, fresh := o.held.state, [][]byte{}
+	for dir.N() < size {
 		page, err := o.Client.Entries(ctx, dir.N(), 0)
-		if err != nil || len(page) == 0 {
-			return fresh, dir, err
+		if err != nil {
+			return replica{}, err
 		}
-		for _, leaf := range page {
+		if len(page) == 0 {
+			break
+		}
+		for _, leaf := range page[:min(int64(len(page)), size-dir.N())] {
 			if dir.N() == 0 && directory.LeafHash(leaf) != o.Notebook.Pin.Genesis {
-				return nil, nil, o.lie("its genesis is not the one this program was set up with", leaf)
+				return replica{}, o.lie("its genesis is not the one this program was set up with", leaf)
 			}
 			next, err := dir.Apply(leaf)
 			if err != nil {
-				return nil, nil, o.lie(fmt.Sprintf("directory entry %d breaks the rules: %v", dir.N(), err), leaf)
+				return replica{}, o.lie(fmt.Sprintf("directory entry %d breaks the rules: %v", dir.N(), err), leaf)
 			}
 			dir, fresh = next, append(fresh, leaf)
 		}
 	}
+	return o.held.grown(dir, fresh), nil
 }
 
-// adopt keeps what was verified.
-func (o *Office) adopt(all [][]byte, dir *directory.State, signed []byte) error {
-	if dir.N() > int64(len(all)) {
-		var err error
-		if dir, err = replayed(all); err != nil {
-			return err
-		}
-	}
-	fresh := all[len(o.Notebook.leaves):]
-	if err := o.Notebook.keep(fresh); err != nil {
+// adopt keeps what was verified, and finds out how much of it counts.
+func (o *Office) adopt(ctx context.Context, next replica, cp ledger.Checkpoint, signed []byte) error {
+	m := o.Notebook.marks
+	next.vouched = max(next.vouched, countedSize(next, m))
+	next, err := o.vouch(ctx, next, &m, cp, signed)
+	if err != nil {
 		return err
 	}
-	o.dir = dir
-	if bytes.Equal(o.Notebook.marks.Dir, signed) {
-		return nil
+	m.Dir = signed
+	if err := o.Notebook.commit(next.leaves, m); err != nil {
+		return o.contradicted(err, signed)
 	}
-	o.Notebook.marks.Dir = signed
-	return o.Notebook.write(marksFile, o.Notebook.marks)
+	o.held = next
+	return nil
 }
 
-func replayed(leaves [][]byte) (*directory.State, error) {
-	dir := directory.New()
-	for _, leaf := range leaves {
-		next, err := dir.Apply(leaf)
-		if err != nil {
-			return nil, err
-		}
-		dir = next
+// contradicted turns it into a lie that another run of this program, in the
+// same folder, was shown other entries.
+func (o *Office) contradicted(err error, signed []byte) error {
+	if errors.Is(err, errOtherHistory) {
+		return o.lie("the directory has two histories", o.Notebook.marks.Dir, signed)
 	}
-	return dir, nil
+	return err
 }
 
-// rootOf is the RFC 6962 root over the entries.
-func rootOf(leaves [][]byte) tlog.Hash {
-	var hashes []tlog.Hash
-	read := tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
-		out := make([]tlog.Hash, len(indexes))
-		for i, at := range indexes {
-			out[i] = hashes[at]
-		}
-		return out, nil
-	})
-	for i, leaf := range leaves {
-		more, err := tlog.StoredHashes(int64(i), leaf, read)
-		if err != nil {
-			return tlog.Hash{}
-		}
-		hashes = append(hashes, more...)
-	}
-	root, err := tlog.TreeHash(int64(len(leaves)), read)
-	if err != nil {
-		return tlog.Hash{}
-	}
-	return root
-}
-
-// checkpoint verifies a signed checkpoint under the key the directory names.
-func (o *Office) checkpoint(dir *directory.State, log ledger.Log, signed []byte) (ledger.Checkpoint, error) {
-	v, err := verifier(dir, log)
-	if err != nil {
-		return ledger.Checkpoint{}, err
-	}
-	cp, err := ledger.ParseCheckpoint(signed, v)
+// checkpoint verifies a signed checkpoint under a key that one of the charters
+// names.
+func (o *Office) checkpoint(list []charter, log ledger.Log, signed []byte) (ledger.Checkpoint, error) {
+	cp, err := parseCheckpoint(signed, keys(list, log))
 	if err != nil {
 		return cp, o.lie("a checkpoint is not signed by the ledger's key", signed)
 	}
 	return cp, nil
-}
-
-func verifier(dir *directory.State, log ledger.Log) (note.Verifier, error) {
-	logs := dir.Logs()
-	vkey := logs.Ev
-	if log == ledger.Dir {
-		vkey = logs.Dir
-	}
-	return ledger.ParseVerifierKey(vkey)
 }
 
 // syncEvidence wants the evidence tree to extend what was seen before.
@@ -188,6 +199,3 @@ func (o *Office) syncEvidence(ctx context.Context) error {
 	_, err = o.acceptEvidence(ctx, signed)
 	return err
 }
-
-// ErrProvisional says that no checkpoint covers an entry yet.
-var ErrProvisional = errors.New("not confirmed by a checkpoint yet")
