@@ -8,7 +8,6 @@ import (
 
 	"github.com/odziv/odziv/consent"
 	"github.com/odziv/odziv/internal/exchange"
-	"github.com/odziv/odziv/internal/scenario/demo"
 	"github.com/odziv/odziv/internal/statement"
 	"github.com/odziv/odziv/messaging"
 )
@@ -16,13 +15,25 @@ import (
 // TestWithdrawalRace lets a withdrawal run against sends that rely on the same
 // consent. Whatever wins, no send may stand in the ledger after the withdrawal,
 // and every send is either accepted before it or refused by name.
+//
+// PostgreSQL has fewer rounds: what decides is the same code under another lock.
 func TestWithdrawalRace(t *testing.T) {
-	f := openField(t, func(o *demo.Options) { o.Dir = memoryDir(t) })
+	onEach(t, func(t *testing.T, e engine) {
+		n := rounds(10_000)
+		if e.name == "postgres" {
+			n = rounds(1_500)
+		}
+		testWithdrawalRace(t, e, n)
+	})
+}
+
+func testWithdrawalRace(t *testing.T, e engine, n int) {
+	f := openField(t, e.place(t))
 	ngo := f.sender("ngo-a", "case")
 	swc := f.sender("swc-kraljevo", "intake")
 	const sends = 3
 	var before, after int
-	for range rounds(10_000) {
+	for range n {
 		b, a := raceOnce(t, f, ngo, swc, sends)
 		before, after = before+b, after+a
 		if t.Failed() {

@@ -20,8 +20,10 @@ const (
 
 // TestRefusalsAreCounted lets an officer be refused more than twenty times in an
 // hour: twenty get a leaf each, the rest one together, and every id is spent.
-func TestRefusalsAreCounted(t *testing.T) {
-	f := openField(t, func(o *demo.Options) { o.Dir = memoryDir(t) })
+func TestRefusalsAreCounted(t *testing.T) { onEach(t, testRefusalsAreCounted) }
+
+func testRefusalsAreCounted(t *testing.T, e engine) {
+	f := openField(t, e.place(t))
 	ngo, to := f.sender("ngo-a", "case"), f.sender("police-kraljevo", "intake")
 	const tries = 25
 	type attempt struct {
@@ -90,8 +92,10 @@ func (f *field) each(visit func(idx int64, meta *evidence.Meta, priv *evidence.P
 // TestErasureKeepsBreaches erases the complaint behind a missing reply. The
 // breach stays on the list, the feeds keep their numbers, the ledger verifies,
 // and derived tables rebuild to the same rows.
-func TestErasureKeepsBreaches(t *testing.T) {
-	f := openField(t, func(o *demo.Options) { o.Dir = memoryDir(t) })
+func TestErasureKeepsBreaches(t *testing.T) { onEach(t, testErasureKeepsBreaches) }
+
+func testErasureKeepsBreaches(t *testing.T, e engine) {
+	f := openField(t, e.place(t))
 	swc, legal := f.office("swc-kraljevo", "legal")
 	_, registry := f.office("hppo-kraljevo", "registry")
 	sent, err := swc.Send(t.Context(), f.complaint(legal, registry))
@@ -180,8 +184,10 @@ func stringOf(flags ...bool) string {
 
 // TestRebuild drops every derived table and derives it again: the rows are the
 // same.
-func TestRebuild(t *testing.T) {
-	f := storied(t)
+func TestRebuild(t *testing.T) { onEach(t, testRebuild) }
+
+func testRebuild(t *testing.T, e engine) {
+	f := storied(t, e)
 	before := f.derived()
 	f.must(exchange.Rebuild(t.Context(), f.Exchange.Store, f.Packs, nil))
 	if after := f.derived(); !slices.Equal(before, after) {

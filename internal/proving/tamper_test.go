@@ -14,7 +14,6 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/odziv/odziv/internal/exchange"
-	"github.com/odziv/odziv/internal/scenario/demo"
 	"github.com/odziv/odziv/internal/sqlstore"
 )
 
@@ -55,7 +54,7 @@ var columns = []column{
 // TestTamper changes one value at a time in a copy of the database, triggers
 // removed, as somebody with the file could, and wants fsck to name the place.
 func TestTamper(t *testing.T) {
-	f := storied(t)
+	f := storied(t, engines[0])
 	path := strings.TrimPrefix(f.Home.DSN(), "sqlite:")
 	f.must(f.World.Close())
 	for _, c := range columns {
@@ -68,8 +67,8 @@ func TestTamper(t *testing.T) {
 }
 
 // storied is a world in which something happened.
-func storied(t *testing.T) *field {
-	f := openField(t, func(o *demo.Options) { o.Dir = memoryDir(t) })
+func storied(t *testing.T, e engine) *field {
+	f := openField(t, e.place(t))
 	swc, legal := f.office("swc-kraljevo", "legal")
 	ppo, registry := f.office("hppo-kraljevo", "registry")
 	for range 3 {
