@@ -110,7 +110,13 @@ func (w *World) instOf(party string) string {
 // Append commits to an entry as it is, right or wrong, and appends it.
 func (w *World) Append(d *Draft) int64 {
 	w.t.Helper()
-	o := evidence.Opening{Meta: raw(d.Meta), Priv: raw(d.Priv), RM: Seed(fmt.Sprint("rm/", d.Meta.Idx)), RP: Seed(fmt.Sprint("rp/", d.Meta.Idx))}
+	return w.Commit(d, raw(d.Meta), raw(d.Priv))
+}
+
+// Commit appends an entry whose halves may differ from the draft, even in form.
+func (w *World) Commit(d *Draft, meta, priv []byte) int64 {
+	w.t.Helper()
+	o := evidence.Opening{Meta: meta, Priv: priv, RM: Seed(fmt.Sprint("rm/", d.Meta.Idx)), RP: Seed(fmt.Sprint("rp/", d.Meta.Idx))}
 	leaf, err := o.Leaf()
 	if err != nil {
 		w.t.Fatal(err)
