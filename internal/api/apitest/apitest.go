@@ -50,6 +50,7 @@ type World struct {
 	log     lockedBuffer
 	signers map[ledger.Log]*ledger.SigningKey
 	anchor  *ledger.FileAnchor
+	lost    atomic.Int64 // items of A's feed that the store does not have
 }
 
 // Clock is a clock that stands still until it is moved. Safe for concurrent use.

@@ -2,8 +2,11 @@ package apitest
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/odziv/odziv/internal/api/client"
+	"github.com/odziv/odziv/internal/evidence"
+	"github.com/odziv/odziv/internal/exchange"
 	"github.com/odziv/odziv/ledger"
 	"github.com/odziv/odziv/ledger/storagetest"
 )
@@ -16,6 +19,32 @@ func (w *World) Grow(log ledger.Log, n int) {
 	for ; n > 0; n -= ledger.MaxBatch {
 		w.check(storagetest.Append(w.Store, log, w.Clock.Now(), storagetest.Leaves("grown", min(n, ledger.MaxBatch))...))
 	}
+}
+
+// Lose records an event whose opening the store does not hold, as after a restore
+// from a backup, and returns what desk A kept of it. The event is about text.
+func (w *World) Lose(text string) evidence.Item {
+	w.t.Helper()
+	var head ledger.Head
+	w.check(w.Store.View(context.Background(), func(r ledger.Reader) (err error) {
+		head, err = r.Head(context.Background(), ledger.Ev)
+		return err
+	}))
+	meta := &evidence.Meta{At: w.Clock.Now(), By: evidence.System, Dec: evidence.Allow, DirN: w.Directory().N(), Ev: evidence.ClockAccepted,
+		Idx: head.Size, Obj: text, Obl: []evidence.Obligation{}, Prev: -1, To: []string{w.A.Type}, V: 1}
+	priv := &evidence.Priv{Data: json.RawMessage("{}"), To: []evidence.Delivery{{Desk: w.A.Desk, N: w.feedSize() + w.lost.Add(1)}}, V: 1}
+	leaf, opening, err := evidence.Commit(meta, priv)
+	w.check(err)
+	w.check(storagetest.Append(w.Store, ledger.Ev, w.Clock.Now(), leaf))
+	return evidence.ItemOf(head.Size, priv.To[0].N, opening)
+}
+
+func (w *World) feedSize() (n int64) {
+	w.check(w.Store.Read(context.Background(), func(v exchange.View) (err error) {
+		n, err = v.FeedLast(context.Background(), w.A.Desk)
+		return err
+	}))
+	return n
 }
 
 // Announce publishes a checkpoint of a tree as it stands, dated now, and says
