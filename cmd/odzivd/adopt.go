@@ -103,11 +103,11 @@ func hasMirror(ctx context.Context, home *server.Home, store exchange.Store, fro
 		return err
 	}
 	defer func() { err = errors.Join(err, shut()) }()
-	keys, err := home.Verifiers()
+	mirror, err := home.Mirror(files)
 	if err != nil {
 		return err
 	}
-	states, err := exchange.Compare(ctx, store, exchange.Mirror{Files: files, Keys: keys})
+	states, err := exchange.Compare(ctx, store, mirror)
 	if err != nil {
 		return err
 	}

@@ -116,11 +116,11 @@ func (a *imported) print(w io.Writer, dir string, states []server.TreeState) {
 
 // beginFrom makes the database with the first entry of the mirror's directory.
 func beginFrom(ctx context.Context, home *server.Home, files fs.FS) error {
-	keys, err := home.Verifiers()
+	mirror, err := home.Mirror(files)
 	if err != nil {
 		return err
 	}
-	genesis, err := exchange.Mirror{Files: files, Keys: keys}.Genesis(ctx)
+	genesis, err := mirror.Genesis(ctx)
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func beginFrom(ctx context.Context, home *server.Home, files fs.FS) error {
 }
 
 func importInto(cmd *cobra.Command, home *server.Home, files fs.FS) (done []exchange.Imported, err error) {
-	keys, err := home.Verifiers()
+	mirror, err := home.Mirror(files)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +140,7 @@ func importInto(cmd *cobra.Command, home *server.Home, files fs.FS) (done []exch
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	return exchange.Import(cmd.Context(), store, exchange.Mirror{Files: files, Keys: keys}, time.Now().UnixMilli(),
+	return exchange.Import(cmd.Context(), store, mirror, time.Now().UnixMilli(),
 		func(log ledger.Log, done, total int64) {
 			if done%10_240 == 0 {
 				fmt.Fprintf(cmd.ErrOrStderr(), "odzivd: %s: %d of %d entries\n", log, done, total)

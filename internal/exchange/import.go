@@ -26,6 +26,14 @@ type Mirror struct {
 	Keys  map[ledger.Log]note.Verifier // of both trees
 }
 
+// Trust makes the key of a log one of Keys.
+func (m *Mirror) Trust(log ledger.Log, key ledger.Signer) {
+	if m.Keys == nil {
+		m.Keys = map[ledger.Log]note.Verifier{}
+	}
+	m.Keys[log] = key.Verifier()
+}
+
 // Imported says what became of one tree: it had From entries and has To; the
 // mirror vouches for Mirror.
 type Imported struct {

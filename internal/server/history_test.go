@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"math/rand/v2"
@@ -13,8 +14,6 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
-
-	"golang.org/x/mod/sumdb/note"
 
 	"github.com/odziv/odziv/internal/evidence"
 	"github.com/odziv/odziv/internal/exchange"
@@ -214,15 +213,12 @@ func (h *history) mirror(t testing.TB, store exchange.Store, sizes map[ledger.Lo
 	return files
 }
 
-func (h *history) keys(t testing.TB) map[ledger.Log]note.Verifier {
+// trusting is the mirror of this history's ledger in some files.
+func (h *history) trusting(t testing.TB, files fs.FS) exchange.Mirror {
 	t.Helper()
-	keys := map[ledger.Log]note.Verifier{}
-	for _, l := range ledger.Logs {
-		key, err := h.home.Signer(l)
-		must(t, err)
-		keys[l] = key.Verifier()
-	}
-	return keys
+	m, err := h.home.Mirror(files)
+	must(t, err)
+	return m
 }
 
 // open opens the store of the history.

@@ -38,7 +38,7 @@ func restoreOnce(t *testing.T, h *history, full exchange.Store) {
 	r := h.fresh(t, full)
 	store := r.store
 	backup := h.mirror(t, full, map[ledger.Log]int64{ledger.Dir: meta.DirN, ledger.Ev: cut})
-	_, err = exchange.Import(ctx, store, exchange.Mirror{Files: backup, Keys: h.keys(t)}, h.now, nil)
+	_, err = exchange.Import(ctx, store, h.trusting(t, backup), h.now, nil)
 	must(t, err)
 	r.reopen(h.between(0, cut))
 	for idx, o := range h.erased {
@@ -47,7 +47,7 @@ func restoreOnce(t *testing.T, h *history, full exchange.Store) {
 	r.sound()
 
 	// The tail comes back as entries.
-	mirror := exchange.Mirror{Files: h.mirror(t, full, h.sizes), Keys: h.keys(t)}
+	mirror := h.trusting(t, h.mirror(t, full, h.sizes))
 	done, err := exchange.Import(ctx, store, mirror, h.now, nil)
 	must(t, err)
 	if done[1].From != cut || done[1].To != h.sizes[ledger.Ev] {
@@ -91,7 +91,7 @@ func TestGiveUp(t *testing.T) {
 	ctx := context.Background()
 	full := h.open(t)
 	r := h.fresh(t, full)
-	_, err = exchange.Import(ctx, r.store, exchange.Mirror{Files: h.mirror(t, full, h.sizes), Keys: h.keys(t)}, h.now, nil)
+	_, err = exchange.Import(ctx, r.store, h.trusting(t, h.mirror(t, full, h.sizes)), h.now, nil)
 	must(t, err)
 	all := h.between(0, h.sizes[ledger.Ev])
 	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
@@ -124,7 +124,7 @@ func TestReopenRefuses(t *testing.T) {
 	ctx := context.Background()
 	full := h.open(t)
 	r := h.fresh(t, full)
-	_, err = exchange.Import(ctx, r.store, exchange.Mirror{Files: h.mirror(t, full, h.sizes), Keys: h.keys(t)}, h.now, nil)
+	_, err = exchange.Import(ctx, r.store, h.trusting(t, h.mirror(t, full, h.sizes)), h.now, nil)
 	must(t, err)
 	idx := slices.Min(h.between(0, h.sizes[ledger.Ev]))
 	item := evidence.ItemOf(idx, 0, h.openings[idx])
@@ -211,7 +211,7 @@ func TestImportRefuses(t *testing.T) {
 	} {
 		m := maps.Clone(good)
 		change(m)
-		_, err := exchange.Import(ctx, store, exchange.Mirror{Files: m, Keys: h.keys(t)}, h.now, nil)
+		_, err := exchange.Import(ctx, store, h.trusting(t, m), h.now, nil)
 		if !errors.Is(err, exchange.ErrMirror) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -226,7 +226,7 @@ func TestImportRefuses(t *testing.T) {
 	}
 	// Written after the restore: another history.
 	grown := h.fresh(t, full).store
-	early := exchange.Mirror{Files: h.mirror(t, full, map[ledger.Log]int64{ledger.Dir: h.sizes[ledger.Dir], ledger.Ev: 5}), Keys: h.keys(t)}
+	early := h.trusting(t, h.mirror(t, full, map[ledger.Log]int64{ledger.Dir: h.sizes[ledger.Dir], ledger.Ev: 5}))
 	_, err = exchange.Import(ctx, grown, early, h.now, nil)
 	must(t, err)
 	must(t, grown.Write(ctx, func(tx exchange.Tx) error {
@@ -243,7 +243,7 @@ func TestImportRefuses(t *testing.T) {
 		return err
 	}))
 	var parting *exchange.Parting
-	if _, err = exchange.Import(ctx, grown, exchange.Mirror{Files: good, Keys: h.keys(t)}, h.now, nil); !errors.As(err, &parting) ||
+	if _, err = exchange.Import(ctx, grown, h.trusting(t, good), h.now, nil); !errors.As(err, &parting) ||
 		parting.Log != ledger.Ev || parting.At != 5 || parting.Local != 8 {
 		t.Errorf("two histories: %v", err)
 	}

@@ -3,8 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
-
-	"golang.org/x/mod/sumdb/note"
+	"io/fs"
 
 	"github.com/odziv/odziv/internal/exchange"
 	"github.com/odziv/odziv/ledger"
@@ -55,7 +54,7 @@ func (h *Home) Examine(ctx context.Context, x *exchange.Exchange, ask bool) ([]T
 		}
 		p := ledger.NewPublisher(x.Store, log, key, anchor, others)
 		s.note(p.Consult(ctx, x.Clock.Now()), p.Doubts())
-		if err := s.anchored(ctx, anchor, log, key.Verifier()); err != nil && s.Err == nil {
+		if err := s.anchored(ctx, anchor, log, key); err != nil && s.Err == nil {
 			s.note(err, nil)
 		}
 		states = append(states, *s)
@@ -102,12 +101,12 @@ func said(p ledger.Published) *Said {
 }
 
 // anchored notes what the anchor says; what it holds must be of this log's key.
-func (s *TreeState) anchored(ctx context.Context, anchor ledger.Anchor, log ledger.Log, key note.Verifier) error {
+func (s *TreeState) anchored(ctx context.Context, anchor ledger.Anchor, log ledger.Log, key ledger.Signer) error {
 	kept, err := anchor.Last(ctx, log)
 	if err != nil || kept == nil {
 		return err
 	}
-	c, err := ledger.ParseCheckpoint(kept, key)
+	c, err := ledger.ParseCheckpoint(kept, key.Verifier())
 	if err != nil {
 		return fmt.Errorf("the anchor holds another ledger's checkpoint: %w", err)
 	}
@@ -135,15 +134,15 @@ func (h *Home) Adopt(ctx context.Context, x *exchange.Exchange) error {
 	return nil
 }
 
-// Verifiers are the public halves of this server's keys.
-func (h *Home) Verifiers() (map[ledger.Log]note.Verifier, error) {
-	keys := map[ledger.Log]note.Verifier{}
+// Mirror is a mirror of this ledger: what this server's keys signed counts.
+func (h *Home) Mirror(files fs.FS) (exchange.Mirror, error) {
+	m := exchange.Mirror{Files: files}
 	for _, log := range ledger.Logs {
 		key, err := h.Signer(log)
 		if err != nil {
-			return nil, err
+			return m, err
 		}
-		keys[log] = key.Verifier()
+		m.Trust(log, key)
 	}
-	return keys, nil
+	return m, nil
 }
