@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/odziv/odziv/internal/api/wire"
 	"github.com/odziv/odziv/internal/cli"
 	"github.com/odziv/odziv/internal/observe"
 	"github.com/odziv/odziv/internal/office"
@@ -207,6 +208,9 @@ func observerHint(err error) error {
 		if errors.Is(err, known.is) {
 			return &cli.Error{Err: err, Hint: known.hint, Code: known.code}
 		}
+	}
+	if wire.CodeOf(err) == "signature" {
+		return cli.Hint(err, "the exchange does not know the observer's key: your institution's root names it, odziv directory propose observer-statement.json")
 	}
 	return err
 }

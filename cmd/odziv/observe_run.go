@@ -61,8 +61,12 @@ func readyObserver(cmd *cobra.Command, f watchFlags, inspect bool) (*observe.Obs
 	if err := cli.ReadJSON(filepath.Join(s.home, observerFile), maxNames, &who); err != nil {
 		return nil, cli.Hint(err, "the folder is no observer's: make one with odziv observe init")
 	}
+	log := slog.New(slog.DiscardHandler) // what ends at once prints what it found
+	if cmd.Name() == "run" {
+		log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+	}
 	cfg := observe.Config{Dir: filepath.Join(s.home, observerFolder), Genesis: notebook.Pin.Genesis, Inst: who.Inst, Demo: s.demo(), Inspect: inspect,
-		Clock: func() int64 { return time.Now().UnixMilli() }, Log: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)), Receipts: f.receipts,
+		Clock: func() int64 { return time.Now().UnixMilli() }, Log: log, Receipts: f.receipts,
 		Progress: mirrorProgress()}
 	if inspect {
 		return observe.Open(cmd.Context(), cfg)
@@ -252,7 +256,11 @@ could not be reached.`,
 func outAlarms(cmd *cobra.Command, list []observe.Alarm) error {
 	err := cli.Out(cmd, list, func(w io.Writer) {
 		for _, a := range list {
-			fmt.Fprintf(w, "%s  %s  %s\n         %s\n", a.Level, time.UnixMilli(a.At).UTC().Format("2006-01-02 15:04Z"), a.Text, a.Folder)
+			level := string(a.Level)
+			if !a.Open {
+				level = "closed"
+			}
+			fmt.Fprintf(w, "%-7s  %s  %s\n         %s\n", level, stamp(a.At), a.Text, a.Folder)
 		}
 	})
 	if err == nil && observe.IsSevere(list) {

@@ -194,9 +194,10 @@ func (a *Alarms) List(all bool) ([]Alarm, error) {
 	return list, nil
 }
 
-// IsSevere reports whether an alarm, not only a warning, is among them.
+// IsSevere reports whether an alarm that is open, not only a warning, is among
+// them.
 func IsSevere(list []Alarm) bool {
-	return slices.ContainsFunc(list, func(one Alarm) bool { return one.Level == Severe })
+	return slices.ContainsFunc(list, func(one Alarm) bool { return one.Open && one.Level == Severe })
 }
 
 // Zip writes all alarms with their evidence into one file, the same bytes for

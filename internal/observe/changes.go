@@ -95,7 +95,7 @@ func (o *Observer) checkChanges(ctx context.Context) error {
 	}
 	if _, begun, err := o.readAccepted(); err != nil || !begun {
 		return errors.Join(err, o.Alarms.raise(Unexpected, Severe, firstLook,
-			"nobody has looked yet at what the directory says of this institution: odziv observe accept --all shows it", nil))
+			"nobody has looked yet at what the directory says of this institution: odziv observe accept --all --show", nil))
 	}
 	for _, c := range list {
 		if err := o.alarmChange(ctx, c); err != nil {
@@ -115,9 +115,9 @@ func (o *Observer) alarmChange(ctx context.Context, c Change) error {
 	if err := o.addProof(ctx, m, c.Idx, files); err != nil {
 		return err
 	}
-	kind, text := Unexpected, "directory entry %d (%s) is about this institution, and nobody here expected it: odziv observe accept %[1]d shows it"
+	kind, text := Unexpected, "directory entry %d (%s) is about this institution, and nobody here expected it: odziv observe accept --show %[1]d"
 	if c.Subject == directory.Charter {
-		kind, text = Policy, "directory entry %d (%s) changes who decides or who witnesses: odziv observe accept %[1]d shows it"
+		kind, text = Policy, "directory entry %d (%s) changes who decides or who witnesses: odziv observe accept --show %[1]d"
 	}
 	return o.Alarms.raise(kind, Severe, c.subject(), fmt.Sprintf(text, c.Idx, c.Type), files)
 }

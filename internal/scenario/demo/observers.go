@@ -104,7 +104,6 @@ func (w *World) Propose(ctx context.Context, body directory.Body, by ...statemen
 // AdoptWitnesses makes observers the witnesses of both trees: any quorum of
 // them. The council signs.
 func (w *World) AdoptWitnesses(ctx context.Context, list []*Observer, quorum int) error {
-	dir := w.Exchange.Directory()
 	var text, names strings.Builder
 	witnesses := []directory.Witness{}
 	for i, o := range list {
@@ -113,11 +112,23 @@ func (w *World) AdoptWitnesses(ctx context.Context, list []*Observer, quorum int
 		fmt.Fprintf(&names, " w%d", i+1)
 		witnesses = append(witnesses, directory.Witness{Operator: o.Member.Code, VKey: vkey})
 	}
-	policy := fmt.Sprintf("%sgroup institutions %d%s\nquorum institutions\n", &text, quorum, &names)
+	return w.AdoptPolicy(ctx, fmt.Sprintf("%sgroup institutions %d%s\nquorum institutions\n", &text, quorum, &names), witnesses...)
+}
+
+// AdoptPolicy puts a policy of witnesses in force for both trees (C2SP
+// tlog-policy, or "none"). The council signs.
+func (w *World) AdoptPolicy(ctx context.Context, policy string, witnesses ...directory.Witness) error {
+	dir := w.Exchange.Directory()
 	body := &directory.Policy{Council: dir.Council(), Delegates: dir.Delegates(), Logs: dir.Logs(),
-		Quorum: directory.Quorum{Dir: policy, Ev: policy}, Witnesses: witnesses}
+		Quorum: directory.Quorum{Dir: policy, Ev: policy}, Witnesses: append([]directory.Witness{}, witnesses...)}
 	return w.Propose(ctx, body, w.keys.council.Signer())
 }
+
+// Council is the one key of the council.
+func (w *World) Council() *keystore.Keystore { return w.keys.council }
+
+// Root is the one key of the institution's root.
+func (m *Member) Root() *keystore.Keystore { return m.root }
 
 // Start opens the observer's folder and listens, again at the address it had.
 func (o *Observer) Start() error {
