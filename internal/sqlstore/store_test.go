@@ -187,3 +187,19 @@ func checkColumns(t *testing.T, r *raw, d *table) {
 		}
 	}
 }
+
+// Second implements storetest.Doubler.
+func (r *raw) Second(t testing.TB) exchange.Store { return second(t, "sqlite:"+r.path) }
+
+// Second implements storetest.Doubler.
+func (r *served) Second(t testing.TB) exchange.Store { return second(t, r.dsn) }
+
+func second(t testing.TB, dsn string) exchange.Store {
+	t.Helper()
+	s, err := Open(context.Background(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closed(t, s) })
+	return s
+}

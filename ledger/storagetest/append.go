@@ -46,6 +46,17 @@ func caseBig(s *suite) {
 	s.append(ledger.Ev, Leaves("after", 1)...)
 }
 
+// caseHuge appends a log of many entries, and one of large ones, each at once.
+func caseHuge(s *suite) {
+	s.append(ledger.Ev, Leaves("huge", 1<<16)...)
+	wide := make([][]byte, 512) // 32 MiB
+	for i := range wide {
+		wide[i] = bytes.Repeat([]byte{byte(i), byte(i >> 8), 0xff}, ledger.MaxEntry/3)
+	}
+	s.append(ledger.Dir, wide...)
+	s.append(ledger.Ev, []byte("after"))
+}
+
 func caseTwoLogs(s *suite) {
 	s.update(func(tx ledger.Tx) error {
 		for _, log := range ledger.Logs {

@@ -24,6 +24,7 @@ var cases = []testCase{
 	{"append", caseAppend},
 	{"append across tile edges", caseTileEdges},
 	{"append many at once", caseBig},
+	{"append 65,536 and 32 MiB at once", caseHuge},
 	{"two logs", caseTwoLogs},
 	{"entry sizes", caseEntrySizes},
 	{"entry bytes", caseEntryBytes},

@@ -5,8 +5,8 @@
 //	storetest.Run(t, func(t testing.TB) exchange.Store { … })
 //
 // open returns a new, empty Store each time and closes it by t.Cleanup. If what
-// it returns also implements storagetest.Tamperer or storagetest.Forger, the
-// tests that need those run too.
+// it returns also implements storagetest.Tamperer, storagetest.Forger or
+// [Doubler], the tests that need those run too.
 package storetest
 
 import (
@@ -98,6 +98,14 @@ var cases = []testCase{
 	{"derived again", caseDerivedAgain},
 	{"derived dropped", caseDropped},
 	{"append only", caseAppendOnly},
+	{"empty values", caseEmpty},
+	{"holes", caseHoles},
+	{"clock", caseNow},
+	{"write skew", caseSkew},
+	{"shred keys at once", caseShredAtOnce},
+	{"chunks at once", caseChunksAtOnce},
+	{"accepted at once", caseAcceptedAtOnce},
+	{"two stores", caseTwoStores},
 }
 
 // suite is one test with its Store.

@@ -44,7 +44,8 @@ func caseBytes(s *suite) {
 // texts differ in their bytes though a collation might call some of them equal:
 // case, script, composition, width, trailing space.
 var texts = []string{"", " ", "'; --", "A", "Z", "a", "a ", "a b", "a\"b", "a%", "a_", "z", "\u0041\u030a", "\u00c5",
-	"Š", "š", "А", "Ж", "а", "ж", "ш", "\u200b", "ﬀ", "𝔸", "\U0010ffff"}
+	"ß", "ss", "SS", "ẞ", "1", "01", "2", "10", "١", "lj", "ǉ", "č", "ć", "c", "đ", "dj",
+	"Š", "š", "А", "Ђ", "Ж", "а", "ђ", "ж", "ш", "е", "ё", "\u200b", "ﬀ", "𝔸", "\U0010ffff"}
 
 func sortedTexts() []string {
 	list := slices.Clone(texts)
