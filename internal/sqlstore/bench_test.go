@@ -15,6 +15,7 @@ import (
 
 	"github.com/odziv/odziv/internal/evidence"
 	"github.com/odziv/odziv/internal/exchange"
+	"github.com/odziv/odziv/internal/pgtest"
 	"github.com/odziv/odziv/ledger"
 	"github.com/odziv/odziv/messaging/obligation"
 	"golang.org/x/mod/sumdb/tlog"
@@ -116,24 +117,42 @@ func (s *submit) write(ctx context.Context, tx exchange.Tx) error {
 }
 
 // BenchmarkSubmits compares a group of submits through the Store, with the
-// reads the rules make, with the rows alone written by hand. Both commit to the
-// same kind of file with the same pragmas.
+// reads the rules make, with the rows alone written by hand, one statement each.
+// Both commit to the same kind of database with the same settings.
 func BenchmarkSubmits(b *testing.B) {
-	b.Run("store", func(b *testing.B) { benchStore(b, true) })
-	b.Run("store-without-reads", func(b *testing.B) { benchStore(b, false) })
-	b.Run("bare", benchBare)
+	b.Run("sqlite", func(b *testing.B) {
+		b.Run("store", func(b *testing.B) { benchStore(b, newRaw(b).Store, true) })
+		b.Run("store-without-reads", func(b *testing.B) { benchStore(b, newRaw(b).Store, false) })
+		b.Run("bare", benchBareFile)
+	})
+	b.Run("postgres", func(b *testing.B) {
+		c := pgtest.Start(b, pgtest.Options{}) // waits for its disk, which may be memory
+		b.Run("store", func(b *testing.B) { benchStore(b, servedOn(b, c.Database(b)).Store, true) })
+		b.Run("store-without-reads", func(b *testing.B) { benchStore(b, servedOn(b, c.Database(b)).Store, false) })
+		b.Run("bare", func(b *testing.B) { benchBareServer(b, c.Database(b)) })
+	})
 }
 
-func benchStore(b *testing.B, ask bool) {
-	r := newRaw(b)
+func benchStore(b *testing.B, s *Store, ask bool) {
 	next := int64(0)
+	before := journeys(b, s)
 	perSubmit(b, func() error {
 		submits := newGroup(&next)
 		b.StartTimer()
-		err := writeGroup(context.Background(), r.Store, submits, ask)
+		err := writeGroup(context.Background(), s, submits, ask)
 		b.StopTimer()
 		return err
 	})
+	b.ReportMetric(float64(journeys(b, s)-before)/float64(b.N*group), "journeys/submit")
+}
+
+// journeys is how often the writer asked the engine something.
+func journeys(b *testing.B, s *Store) (n int) {
+	b.Helper()
+	if err := s.onWriter(context.Background(), func(c *conn) error { n = c.sent; return nil }); err != nil {
+		b.Fatal(err)
+	}
+	return n
 }
 
 func newGroup(next *int64) []*submit {
@@ -202,21 +221,21 @@ func writeGroup(ctx context.Context, s exchange.Store, submits []*submit, ask bo
 
 // bareRows are the rows of a submit as a hand-written program inserts them.
 var bareRows = []string{
-	"INSERT INTO req_nonce VALUES (?, ?, ?)",
-	"INSERT INTO opening VALUES (?, ?, ?, ?, ?)",
-	"INSERT INTO last VALUES (?, ?)",
-	"INSERT INTO statement VALUES (?, ?, ?, 0)",
-	"INSERT INTO msg VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', '', 'rs-a@1', ?)",
-	"INSERT INTO msg_to VALUES (?, ?, ?, ?, 0, 0, 0, 0, 0, '')",
-	"INSERT INTO feed VALUES (?, ?, ?, -1)",
-	"INSERT INTO party VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-	"INSERT INTO obligation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)",
-	"INSERT INTO scope VALUES (?, ?, ?)",
-	"INSERT INTO entry VALUES (1, ?, ?)",
-	"INSERT INTO node VALUES (1, ?, ?)",
+	"INSERT INTO req_nonce VALUES ($1, $2, $3)",
+	"INSERT INTO opening VALUES ($1, $2, $3, $4, $5)",
+	"INSERT INTO last VALUES ($1, $2)",
+	"INSERT INTO statement VALUES ($1, $2, $3, 0)",
+	"INSERT INTO msg VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, '', '', 'rs-a@1', $9)",
+	"INSERT INTO msg_to VALUES ($1, $2, $3, $4, 0, 0, 0, 0, 0, '')",
+	"INSERT INTO feed VALUES ($1, $2, $3, -1)",
+	"INSERT INTO party VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+	"INSERT INTO obligation VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12)",
+	"INSERT INTO scope VALUES ($1, $2, $3)",
+	"INSERT INTO entry VALUES (1, $1, $2)",
+	"INSERT INTO node VALUES (1, $1, $2)",
 }
 
-func benchBare(b *testing.B) {
+func benchBareFile(b *testing.B) {
 	r := newRaw(b)
 	db, err := sql.Open("sqlite", "file:"+filepath.ToSlash(r.path)+
 		"?_txlock=immediate&_pragma=synchronous(FULL)&_pragma=secure_delete(ON)&_pragma=busy_timeout(8000)"+
@@ -224,6 +243,19 @@ func benchBare(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	benchBare(b, db)
+}
+
+func benchBareServer(b *testing.B, dsn string) {
+	r := servedOn(b, dsn)
+	db, err := sql.Open("postgres", r.dsn+"&search_path=odziv&binary_parameters=yes")
+	if err != nil {
+		b.Fatal(err)
+	}
+	benchBare(b, db)
+}
+
+func benchBare(b *testing.B, db *sql.DB) {
 	defer db.Close()
 	db.SetMaxOpenConns(1)
 	var stmts []*sql.Stmt
@@ -260,7 +292,7 @@ func bareGroup(db *sql.DB, stmts []*sql.Stmt, submits []*submit, pos *int64) err
 		}
 	}
 	last := submits[len(submits)-1].idx
-	if _, err := tx.Exec("UPDATE head SET size = ? WHERE log = 1", last+1); err != nil {
+	if _, err := tx.Exec("UPDATE head SET size = $1 WHERE log = 1", last+1); err != nil {
 		return err
 	}
 	return tx.Commit()

@@ -15,6 +15,7 @@ type conn struct {
 	engine engine
 	stmts  map[string]*sql.Stmt
 	later  *later // nil: every statement is sent at once
+	sent   int    // journeys to the engine, for benchmarks
 	used   bool   // a transaction went well: it may have been lost since
 
 	warning error // the last that PostgreSQL sent
@@ -27,6 +28,7 @@ func (c *conn) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 	if s, ok := c.stmts[query]; ok {
 		return s, nil
 	}
+	c.sent++
 	s, err := c.raw.PrepareContext(ctx, query)
 	if err != nil {
 		return nil, err

@@ -68,6 +68,7 @@ func (s *session) named(ctx context.Context, query string) (string, error) {
 		return name, nil
 	}
 	name := "w" + strconv.Itoa(len(l.names))
+	s.conn.sent++
 	if _, err := s.conn.raw.ExecContext(context.WithoutCancel(ctx), "PREPARE "+name+" AS "+query); err != nil {
 		return "", s.fail(query, err)
 	}
@@ -116,6 +117,7 @@ func (s *session) flush(ctx context.Context) error {
 	text := string(l.text)
 	l.drop()
 	l.sent++
+	s.conn.sent++
 	if _, err := s.conn.raw.ExecContext(context.WithoutCancel(ctx), text); err != nil {
 		return s.fail("write rows", err)
 	}
@@ -204,6 +206,7 @@ func (s *session) goBack(ctx context.Context, name string, m mark) error {
 	}
 	l.drop()
 	s.refused = nil
+	s.conn.sent++
 	if _, err := s.conn.raw.ExecContext(ctx, "ROLLBACK TO "+name+"; RELEASE "+name); err != nil {
 		return s.fail("go back to a savepoint", err)
 	}

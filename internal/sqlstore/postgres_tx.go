@@ -29,6 +29,7 @@ SET LOCAL statement_timeout TO `
 // begin implements engine.
 func (e *postgresEngine) begin(ctx context.Context, c *conn, k kindOfTx) (*session, error) {
 	s := &session{conn: c}
+	c.sent++
 	ctx = context.WithoutCancel(ctx)
 	var err error
 	switch k {
@@ -87,6 +88,7 @@ func (e *postgresEngine) heads(s *session) ([len(ledger.Logs)]ledger.Head, bool)
 // failed already the SET fails, where COMMIT would roll back and say nothing.
 func (e *postgresEngine) commit(c *conn) error {
 	c.warning = nil
+	c.sent++
 	_, err := c.raw.ExecContext(context.Background(), "SET LOCAL statement_timeout TO 0; COMMIT")
 	if err == nil && c.warning != nil {
 		err = fmt.Errorf("%w: %w", errUnconfirmed, c.warning)

@@ -39,6 +39,7 @@ func (s *session) exec(ctx context.Context, query string, args ...any) (int64, e
 	if err != nil {
 		return 0, err
 	}
+	s.conn.sent++
 	res, err := stmt.ExecContext(context.WithoutCancel(ctx), args...)
 	if err != nil {
 		return 0, s.fail(query, err)
@@ -64,6 +65,7 @@ func (s *session) each(ctx context.Context, query string, args []any, f func(row
 	if err != nil {
 		return err
 	}
+	s.conn.sent++
 	rows, err := stmt.QueryContext(context.WithoutCancel(ctx), args...)
 	if err != nil {
 		return s.fail(query, err)
