@@ -11,10 +11,17 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/odziv/odziv/internal/pgtest"
 )
 
+// withServers ends the database server when the tests have ended.
+type withServers struct{ m *testing.M }
+
+func (w withServers) Run() int { return pgtest.Run(w.m) }
+
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"odziv-demo": func() { os.Exit(run()) }})
+	testscript.Main(withServers{m}, map[string]func(){"odziv-demo": func() { os.Exit(run()) }})
 }
 
 // Every script has its own folder for temporary files, so that it can see what
@@ -31,6 +38,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			tmp := filepath.Join(env.WorkDir, "temporary")
 			env.Setenv("TMPDIR", tmp)
+			env.Setenv("POSTGRES", pgtest.Shared(t).Database(t)) // an empty database for each script
 			return os.Mkdir(tmp, 0o700)
 		}})
 }

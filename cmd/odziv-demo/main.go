@@ -54,6 +54,7 @@ Exit code 1 also means that an expectation of a scenario does not hold.`,
   odziv-demo --exit --lang sr
   odziv-demo --all --dir ~/odziv-demo
   odziv-demo play my-story.toml
+  odziv-demo --exit --db postgres:///demo?host=/var/run/postgresql
   odziv-demo setup --dir ~/odziv-demo`,
 		Args: cobra.NoArgs,
 		PersistentPreRunE: func(*cobra.Command, []string) error {
@@ -77,7 +78,7 @@ Exit code 1 also means that an expectation of a scenario does not hold.`,
 
 // keep adds the flags that say where things stay.
 func (p *program) keep(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&p.db, "db", "", "database sqlite:PATH, made new and kept (default: in the folder)")
+	cmd.Flags().StringVar(&p.db, "db", "", "database, made new and kept: sqlite:PATH, or postgres://LOGIN@HOST/DATABASE that is empty (default: in the folder)")
 	cmd.Flags().StringVar(&p.dir, "dir", "", "folder that keeps everything; missing or empty (default: a temporary one)")
 }
 

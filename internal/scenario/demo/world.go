@@ -27,7 +27,7 @@ const Host = "demo.odziv.example"
 // Options say what to build. Clock is required.
 type Options struct {
 	Dir       string   // keeps everything; "" for a temporary folder that Close removes
-	DB        string   // sqlite:PATH, which must not exist; "" for a file in Dir
+	DB        string   // sqlite:PATH, which must not exist, or postgres://… without a ledger; "" for a file in Dir
 	Codes     []string // institutions; those they escalate to and the center come along; none: all
 	Packs     []string // rule packs to adopt; none: rs-a@1
 	Clock     *Clock

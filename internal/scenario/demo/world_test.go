@@ -13,12 +13,16 @@ import (
 	"time"
 
 	"github.com/odziv/odziv/internal/api/client"
+	"github.com/odziv/odziv/internal/exchange"
 	"github.com/odziv/odziv/internal/office"
+	"github.com/odziv/odziv/internal/pgtest"
 	"github.com/odziv/odziv/internal/scenario/demo"
 	"github.com/odziv/odziv/internal/server"
 	"github.com/odziv/odziv/keys/directory"
 	"github.com/odziv/odziv/keys/keystore"
 )
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
 
 const start = 1767868200000 // 2026-01-08 10:30 UTC
 
@@ -248,6 +252,21 @@ func TestFolders(t *testing.T) {
 	}
 	if _, err := demo.Open(context.Background(), demo.Options{Clock: demo.NewClock(start), Codes: []string{"ngo-b"}, DB: db}); err == nil {
 		t.Error("a database that is there was begun again")
+	}
+}
+
+// A world on a server of PostgreSQL: founded once, verified, and not founded
+// again where it is.
+func TestWorldOnPostgres(t *testing.T) {
+	opts := demo.Options{Codes: []string{"ngo-b"}, DB: pgtest.Shared(t).Database(t)}
+	w := open(t, opts)
+	found, err := w.Check(context.Background())
+	if err != nil || len(found) > 0 {
+		t.Errorf("%v, %v", found, err)
+	}
+	opts.Clock = demo.NewClock(start)
+	if _, err := demo.Open(context.Background(), opts); !errors.Is(err, exchange.ErrExists) {
+		t.Errorf("founded over a ledger: %v", err)
 	}
 }
 
