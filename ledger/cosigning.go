@@ -47,16 +47,31 @@ type cosigning struct {
 	mu      sync.Mutex
 	at      Checkpoint // what the lines are for
 	lines   map[string][]byte
-	against map[string]error // witnesses whose last answer contradicted
-	busy    map[string]bool  // being asked
+	before  map[string][]byte // of the same checkpoint, when it was published last
+	against map[string]error  // witnesses whose last answer contradicted
+	busy    map[string]bool   // being asked
 	asked   map[string]int64
 	news    chan struct{} // holds one token when something came back
 }
 
 func newCosigning(log Log, outside Witnesses) *cosigning {
 	return &cosigning{
-		log: log, outside: outside, lines: map[string][]byte{}, against: map[string]error{},
+		log: log, outside: outside, lines: map[string][]byte{}, before: map[string][]byte{}, against: map[string]error{},
 		busy: map[string]bool{}, asked: map[string]int64{}, news: make(chan struct{}, 1),
+	}
+}
+
+// renew lets every witness be asked again for a checkpoint that is published
+// once more: a cosignature says when, and a log that does not grow would
+// otherwise look as old as it is quiet. Until a witness has answered anew its
+// earlier line stands.
+func (g *cosigning) renew(c Checkpoint) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.at == c {
+		maps.Copy(g.before, g.lines)
+		clear(g.lines)
+		clear(g.asked)
 	}
 }
 
@@ -87,7 +102,7 @@ func (g *cosigning) begin(ctx context.Context, now int64, p *Policy, c Checkpoin
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.at != c {
-		g.at, g.lines = c, map[string][]byte{}
+		g.at, g.lines, g.before = c, map[string][]byte{}, map[string][]byte{}
 		clear(g.asked)
 	}
 	for _, w := range p.Witnesses() {
@@ -154,7 +169,11 @@ func (g *cosigning) merged(p *Policy, signed []byte) []byte {
 	defer g.mu.Unlock()
 	full := slices.Clone(signed)
 	for _, w := range p.Witnesses() {
-		full = append(full, g.lines[w.Name]...)
+		line, ok := g.lines[w.Name]
+		if !ok {
+			line = g.before[w.Name]
+		}
+		full = append(full, line...)
 	}
 	return full
 }

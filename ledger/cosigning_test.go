@@ -32,6 +32,7 @@ type watchers struct {
 	policy *ledger.Policy
 	mu     sync.Mutex
 	all    map[string]*watcher
+	at     int64 // their time, ms
 }
 
 type watcher struct {
@@ -44,7 +45,7 @@ type watcher struct {
 
 func newWatchers(t testing.TB, quorum string, names ...string) *watchers {
 	t.Helper()
-	w := &watchers{all: map[string]*watcher{}}
+	w := &watchers{all: map[string]*watcher{}, at: 1_700_000_000_000}
 	var text strings.Builder
 	for _, name := range names {
 		k := cosigningKey(t, name+".example")
@@ -95,7 +96,7 @@ func (w *watchers) Ask(ctx context.Context, who ledger.Witness, c ledger.Checkpo
 		return nil, fmt.Errorf("%w: %w", ledger.ErrContradicted, err)
 	}
 	x.seen = c
-	return x.key.Cosign(c, 1_700_000_000_000), nil
+	return x.key.Cosign(c, w.at), nil
 }
 
 func grow(t testing.TB, s ledger.Storage, n int) {
@@ -268,5 +269,41 @@ func TestFalseCosignature(t *testing.T) {
 	got, did := step(t, ledger.NewPublisher(m, ledger.Ev, key, storagetest.NewAnchor(), w), 1)
 	if !did || got.Quorum || got.Cosigs != 0 || bytes.Contains(got.Note, []byte("b.example")) {
 		t.Errorf("%+v: %s", got, got.Note)
+	}
+}
+
+// A checkpoint that is published once more is cosigned once more: who reads it
+// sees by the times that witnesses still watch. The line of one that does not
+// answer now stays as it was.
+func TestRefreshIsCosignedAnew(t *testing.T) {
+	m := storagetest.NewMemory()
+	w := newWatchers(t, "group g 2 a b c\nquorum g\n", "a", "b", "c")
+	p := ledger.NewPublisher(m, ledger.Ev, key, storagetest.NewAnchor(), w)
+	grow(t, m, 5)
+	begun := w.at
+	times := func(note []byte) (new, old int) {
+		t.Helper()
+		for _, x := range w.all {
+			switch at, ok := ledger.CosignedAt(note, x.key.Verifier()); {
+			case ok && at == w.at:
+				new++
+			case ok && at == begun:
+				old++
+			}
+		}
+		return new, old
+	}
+	for now := int64(1000); ; now += 11_000 { // until all three lines are there
+		if got, _ := step(t, p, now); got.Cosigs == 3 {
+			break
+		}
+	}
+	w.mu.Lock()
+	w.at += ledger.RefreshEvery
+	w.all["c"].fail = errors.New("asleep")
+	w.mu.Unlock()
+	got, did := step(t, p, 1_000_000+ledger.RefreshEvery)
+	if new, old := times(got.Note); !did || !got.Quorum || got.Cosigs != 3 || new != 2 || old != 1 {
+		t.Errorf("published %v: %d lines of now, %d of before, %d in all", did, new, old, got.Cosigs)
 	}
 }

@@ -59,6 +59,7 @@ func (p *Publisher) Step(ctx context.Context, now int64) (Published, bool, error
 	if err := p.anchor.Keep(ctx, p.log, note); err != nil {
 		return Published{}, false, fmt.Errorf("ledger: anchor %s: %w", p.log, err)
 	}
+	p.others.renew(c)
 	if note, err = p.others.collect(ctx, now, c, note, p.proveTo(c.Size)); err != nil {
 		return Published{}, false, err
 	}
