@@ -84,6 +84,11 @@ func importTail(cmd *cobra.Command, dir, from string, begin bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, x.Store.Close()) }()
+	if begin { // nothing was signed over this mirror's head by anybody who could say so
+		if err := home.Adopt(ctx, x); err != nil {
+			return err
+		}
+	}
 	holes, err := countHoles(ctx, x.Store)
 	if err != nil {
 		return err
@@ -98,6 +103,9 @@ func importTail(cmd *cobra.Command, dir, from string, begin bool) (err error) {
 	}
 	if cli.JSON(cmd) {
 		return cli.Ended(cli.Failed)
+	}
+	if err := firstProblem(states); !errors.Is(err, ledger.ErrRollback) {
+		return halted(err, dir)
 	}
 	return cli.Hint(firstProblem(states), "this mirror does not have all that was signed: import from one that is further; every institution that observes has one")
 }

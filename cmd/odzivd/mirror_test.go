@@ -43,17 +43,22 @@ func mirror(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: mirror DIR FOLDER")
 	}
-	ctx := context.Background()
 	home, err := server.OpenHome(ts.MkAbs(args[0]))
 	ts.Check(err)
+	ts.Check(writeMirror(context.Background(), home, ts.MkAbs(args[1])))
+}
+
+func writeMirror(ctx context.Context, home *server.Home, folder string) error {
 	store, err := sqlstore.Open(ctx, home.DSN())
-	ts.Check(err)
+	if err != nil {
+		return err
+	}
 	defer store.Close()
 	put := func(name string, data []byte) error {
-		name = filepath.Join(ts.MkAbs(args[1]), name)
+		name = filepath.Join(folder, name)
 		return errors.Join(os.MkdirAll(filepath.Dir(name), 0o700), os.WriteFile(name, data, 0o600))
 	}
-	ts.Check(store.View(ctx, func(r ledger.Reader) error {
+	return store.View(ctx, func(r ledger.Reader) error {
 		for _, log := range ledger.Logs {
 			last, err := r.LastCheckpoint(ctx, log)
 			if err != nil {
@@ -73,7 +78,7 @@ func mirror(ts *testscript.TestScript, neg bool, args []string) {
 			}
 		}
 		return nil
-	}))
+	})
 }
 
 // countInto sets HOLES.

@@ -144,10 +144,19 @@ func signGenesis(ts *testscript.TestScript, args []string, swapped bool) {
 	}
 	home, err := server.OpenHome(ts.MkAbs(args[0]))
 	ts.Check(err)
+	leaf, err := genesisFor(home, swapped)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), append(leaf, '\n'), 0o600))
+}
+
+// genesisFor lets a council of one sign a genesis for a server's keys.
+func genesisFor(home *server.Home, swapped bool) ([]byte, error) {
 	vkeys := map[ledger.Log]string{}
 	for _, l := range ledger.Logs {
 		key, err := home.Signer(l)
-		ts.Check(err)
+		if err != nil {
+			return nil, err
+		}
 		vkeys[l] = key.VerifierKey()
 	}
 	if swapped {
@@ -158,12 +167,14 @@ func signGenesis(ts *testscript.TestScript, args []string, swapped bool) {
 		Quorum: directory.Quorum{Dir: directory.QuorumNone, Ev: directory.QuorumNone}, Logs: directory.Logs{Dir: vkeys[ledger.Dir], Ev: vkeys[ledger.Ev]}}
 	body.Council.K, body.Council.Keys = 1, append(body.Council.Keys, council.Public())
 	payload, err := directory.New().Prepare(body, time.Now().UnixMilli())
-	ts.Check(err)
+	if err != nil {
+		return nil, err
+	}
 	d, err := statement.Sign(context.Background(), statement.TypeDirectory, payload, council)
-	ts.Check(err)
-	leaf, err := directory.Leaf(d)
-	ts.Check(err)
-	ts.Check(os.WriteFile(ts.MkAbs(args[1]), append(leaf, '\n'), 0o600))
+	if err != nil {
+		return nil, err
+	}
+	return directory.Leaf(d)
 }
 
 func change(ts *testscript.TestScript, neg bool, args []string) {

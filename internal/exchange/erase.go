@@ -109,7 +109,7 @@ func (s *section) keep(idx int64) (evidence.Erased, error) {
 func (s *section) keepOne(id string, priv *evidence.Priv) error {
 	o, ok, err := s.tx.Obligation(s.ctx, id)
 	if err != nil || !ok {
-		return errors.Join(err, fmt.Errorf("obligation %s is not on record", id))
+		return err // what opened it was given up: nothing is known that could be kept
 	}
 	d, err := s.newDraft(evidence.ObligationKept, evidence.System, id).data(obligation.Keep(o, s.now))
 	if err != nil {

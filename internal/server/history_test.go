@@ -262,11 +262,16 @@ func (h *history) serve(t *testing.T, home *server.Home) *restored {
 	must(t, err)
 	x, err := home.OpenExchange(context.Background(), demo.NewClock(h.now), packs, slog.New(slog.DiscardHandler))
 	must(t, err)
+	running(t, x)
+	return &restored{t: t, h: h, store: x.Store, x: x}
+}
+
+// running lets the sequencer of an exchange run until the test ends.
+func running(t *testing.T, x *exchange.Exchange) {
 	ctx, stop := context.WithCancel(context.Background())
 	var ended sync.WaitGroup
 	ended.Go(func() { x.Run(ctx) })
 	t.Cleanup(func() { stop(); ended.Wait(); x.Store.Close() })
-	return &restored{t: t, h: h, store: x.Store, x: x}
 }
 
 // caller is anybody whom the directory knows by now.
