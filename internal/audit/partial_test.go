@@ -11,6 +11,7 @@ import (
 	"github.com/odziv/odziv/internal/audit/audittest"
 	"github.com/odziv/odziv/internal/evidence"
 	"github.com/odziv/odziv/internal/rules"
+	"github.com/odziv/odziv/keys/directory"
 	"github.com/odziv/odziv/ledger"
 )
 
@@ -141,6 +142,23 @@ func TestBundleEndsAtTheCheckpoint(t *testing.T) {
 	if r := sound(t, bundleOf(t, w, audit.Options{})); r.Bundle.Ev != audittest.StoryEnd || !r.Bundle.Complete() {
 		t.Errorf("%+v", r.Bundle)
 	}
+}
+
+// Between the checkpoints of the two logs a bundle would show entries accepted
+// under a directory that it does not hold.
+func TestBundleWaitsForTheDirectory(t *testing.T) {
+	w := story(t)
+	w.Directory(&directory.AuditGrant{D: audittest.ID("d", "C"), Scope: "meta", From: 1, To: 2}, "delegate/1", "delegate/2")
+	told(nil, nil)(w)
+	w.PublishOne(ledger.Ev)
+	if err := audit.WriteBundle(context.Background(), discard{}, w.Source(), audit.Options{}); !errors.Is(err, audit.ErrUncovered) {
+		t.Error(err)
+	}
+	if r := sound(t, bundleOf(t, w, audit.Options{None: true})); r.Bundle.Shown != 0 || r.Bundle.Ev != audittest.StoryEnd+1 {
+		t.Errorf("%+v", r.Bundle)
+	}
+	w.PublishOne(ledger.Dir)
+	sound(t, bundleOf(t, w, audit.Options{}))
 }
 
 type discard struct{}

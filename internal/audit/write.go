@@ -38,6 +38,7 @@ func (p Progress) tell(log ledger.Log, done, total int64) {
 type Options struct {
 	Made     int64      // when, ms since 1970 UTC; a claim that nothing proves
 	Packs    *rules.Set // those the directory adopted are put in, as far as they are here
+	None     bool       // show no openings at all
 	MetaOnly bool       // show the half for oversight alone, no statements
 	// Allow says which openings the auditor may see; nil: all.
 	Allow    func(m *evidence.Meta, p *evidence.Priv) bool
@@ -47,6 +48,10 @@ type Options struct {
 // ErrNoCheckpoint: a log has no published checkpoint yet, so there is nothing
 // that a bundle could prove.
 var ErrNoCheckpoint = errors.New("no checkpoint was published yet")
+
+// ErrUncovered: the directory under which the last entry was accepted has no
+// published checkpoint yet. The signer publishes it within a second or two.
+var ErrUncovered = errors.New("the directory's checkpoint is not published yet")
 
 // WriteBundle writes an audit bundle: both trees up to their last published
 // checkpoints, the openings allowed, and the adopted rule packs. The same source
@@ -94,6 +99,9 @@ func (b *bundleWriter) write() error {
 			return err
 		}
 	}
+	if err := b.covered(); err != nil {
+		return err
+	}
 	if err := b.policies(); err != nil {
 		return err
 	}
@@ -102,7 +110,34 @@ func (b *bundleWriter) write() error {
 			return err
 		}
 	}
+	if b.opt.None {
+		return nil
+	}
 	return b.openings()
+}
+
+// covered wants the directory's checkpoint to hold what the last entry was
+// accepted under: both logs have checkpoints of their own, and META.dirn never
+// falls.
+func (b *bundleWriter) covered() error {
+	if b.opt.None {
+		return nil
+	}
+	last := b.cp[ledger.Ev].Size
+	err := b.src.Openings(b.ctx, max(0, last-ledger.TileWidth), func(idx int64, o evidence.Opening) error {
+		if idx >= last {
+			return errBeyond
+		}
+		meta, _, err := o.Decode()
+		if err == nil && meta.DirN > b.cp[ledger.Dir].Size {
+			err = ErrUncovered
+		}
+		return err
+	})
+	if errors.Is(err, errBeyond) {
+		return nil
+	}
+	return err
 }
 
 func (b *bundleWriter) manifest() error {

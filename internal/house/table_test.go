@@ -66,7 +66,7 @@ var rooms = map[string]room{
 	// Programs: flags, configuration, wiring.
 	"internal/cli":     {never: sql + http + seal + keys + play},
 	"cmd/odziv":        {may: facts + "internal/api/client internal/api/wire internal/cli internal/observe internal/office internal/script internal/audit internal/witness keys/keystore messaging/envelope", never: sql + play + "github.com/labstack/echo internal/exchange internal/shred"},
-	"cmd/odzivd":       {may: facts + "internal/api internal/cli internal/exchange internal/server internal/shred internal/sqlstore", never: keys + play + "messaging/envelope internal/office"},
+	"cmd/odzivd":       {may: facts + "internal/api internal/audit internal/cli internal/exchange internal/server internal/shred internal/sqlstore", never: keys + play + "messaging/envelope internal/office"},
 	"cmd/odziv-verify": {may: facts + "internal/audit internal/cli internal/script", never: sql + http + seal + keys + play + "internal/office internal/exchange internal/shred"},
 	"cmd/odziv-demo":   {may: "*"},
 
