@@ -1,31 +1,30 @@
 package proving
 
 import (
-	"os"
 	"testing"
 
 	"github.com/odziv/odziv/internal/pgtest"
 	"github.com/odziv/odziv/internal/scenario/demo"
 )
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
-
 // engine is a database that an exchange can stand on.
 type engine struct {
 	name string
-	// place gives a world a new database of this engine, without waiting for a
-	// disk: for tests whose subject is order, not durability.
-	place func(t *testing.T) func(*demo.Options)
+	// database names a new database of this engine, "" for one in the world's
+	// folder.
+	database func(t *testing.T) string
 }
 
 var engines = []engine{
-	{"sqlite", func(t *testing.T) func(*demo.Options) {
-		return func(o *demo.Options) { o.Dir = memoryDir(t) }
-	}},
-	{"postgres", func(t *testing.T) func(*demo.Options) {
-		dsn := pgtest.Shared(t).Database(t)
-		return func(o *demo.Options) { o.Dir, o.DB = memoryDir(t), dsn }
-	}},
+	{"sqlite", func(*testing.T) string { return "" }},
+	{"postgres", func(t *testing.T) string { return pgtest.Shared(t).Database(t) }},
+}
+
+// place puts a world on a new database, in memory: for tests whose subject is
+// order, not durability.
+func (e engine) place(t *testing.T) func(*demo.Options) {
+	db := e.database(t)
+	return func(o *demo.Options) { o.Dir, o.DB = memoryDir(t), db }
 }
 
 // onEach runs a test on every engine.

@@ -112,7 +112,7 @@ func unavailable(t *testing.T, err error) {
 // goes on reading, keeps everything it acknowledged and nothing by half; with
 // room again the very requests that failed pass.
 func TestFullDisk(t *testing.T) {
-	f, d := openDaemon(t)
+	f, d := openDaemon(t, "")
 	d.kill()
 	resize := onDisk(t, f.Home.Dir, "12m")
 	d.start()
@@ -169,7 +169,7 @@ func TestFullDisk(t *testing.T) {
 // Messages are taken and wait for their proof; with room they get it, and the
 // signer has forgotten nothing.
 func TestFullAnchor(t *testing.T) {
-	f, d := openDaemon(t)
+	f, d := openDaemon(t, "")
 	d.kill()
 	anchor := filepath.Join(f.Home.Dir, "anchor")
 	resize := onDisk(t, anchor, "64k")
