@@ -25,7 +25,7 @@ func FuzzAnswer(f *testing.F) {
 		if size, err := parseSizeAnswer(body); err == nil && size < 0 {
 			t.Error(size)
 		}
-		if c, err := head(body); err == nil && !bytes.HasPrefix(body, bytes.TrimSuffix([]byte(c.Text()), []byte("\n"))) {
+		if c, err := Head(body); err == nil && !bytes.HasPrefix(body, bytes.TrimSuffix([]byte(c.Text()), []byte("\n"))) {
 			t.Errorf("%q is %+v", body, c)
 		}
 	})

@@ -63,7 +63,7 @@ func (m *Memory) last(origin string) ([]byte, ledger.Checkpoint, error) {
 	if err != nil {
 		return nil, ledger.Checkpoint{}, fmt.Errorf("witness: %w: %w", ErrMemory, err)
 	}
-	c, err := head(note)
+	c, err := Head(note)
 	if err != nil || c.Origin != origin {
 		return nil, ledger.Checkpoint{}, fmt.Errorf("witness: %s: %w", m.file(origin), ErrMemory)
 	}
@@ -73,7 +73,7 @@ func (m *Memory) last(origin string) ([]byte, ledger.Checkpoint, error) {
 // Keep stores a checkpoint durably, in place of the last of its log. It refuses
 // a smaller tree and another one of the same size, whatever was proven before.
 func (m *Memory) Keep(note []byte) error {
-	c, err := head(note)
+	c, err := Head(note)
 	if err != nil {
 		return err
 	}

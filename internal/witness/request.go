@@ -128,8 +128,8 @@ func parseAnswer(body []byte) ([][]byte, error) {
 	return lines, nil
 }
 
-// head is what a checkpoint says, whoever signed it.
-func head(note []byte) (ledger.Checkpoint, error) {
+// Head is what a checkpoint says, whoever signed it.
+func Head(note []byte) (ledger.Checkpoint, error) {
 	text, _, _ := bytes.Cut(note, []byte("\n\n"))
 	lines := strings.Split(string(text), "\n")
 	if len(lines) != 3 || lines[0] == "" {
