@@ -47,12 +47,12 @@ func (o *Observer) explained(log ledger.Log) ledger.Checkpoint {
 }
 
 func (o *Observer) explainTree(ctx context.Context, m *Mirror, c ledger.Checkpoint, tree *TreeError, files map[string][]byte) error {
-	if tree.Idx >= 0 {
-		return o.changedEntry(ctx, m, c, tree.Idx, files)
-	}
 	forked, err := o.forked(ctx, m, c, files)
-	if err != nil || forked {
+	switch {
+	case err != nil || forked:
 		return err
+	case tree.Idx >= 0:
+		return o.changedEntry(ctx, m, c, tree.Idx, files)
 	}
 	return o.damaged(ctx, m.log, o.Source.Tiles(m.log), c, files)
 }

@@ -79,9 +79,7 @@ func (o *Observer) checkFeed(ctx context.Context, from Feeder, desk string, whol
 func (o *Observer) merge(desk string, kept, fresh []evidence.Item) ([]evidence.Item, error) {
 	gone := erasures(fresh)
 	for i := range min(len(kept), len(fresh)) {
-		_, had := kept[i].Opening()
-		_, has := fresh[i].Opening()
-		if had != nil || has == nil {
+		if _, err := kept[i].Opening(); err != nil {
 			continue
 		}
 		if e := fresh[i].Erased; e != nil && gone[*e][kept[i].Idx] {
@@ -133,11 +131,11 @@ func (o *Observer) readFeed(ctx context.Context, from Feeder, desk string, after
 			if item.N != after+1 {
 				return fresh, page.Size, o.hole(desk, fmt.Sprint(after+1), "the record of a desk of this institution lacks number %[2]d: something was withheld (desk %[1]s)", after+1, nil)
 			}
-			mirrored, err := o.checkItem(ctx, desk, item)
+			checked, mirrored, err := o.checkItem(ctx, desk, item)
 			if err != nil || !mirrored {
 				return fresh, page.Size, err // the rest is for the next round
 			}
-			fresh, after = append(fresh, item), item.N
+			fresh, after = append(fresh, checked), item.N
 		}
 		if after >= page.Size {
 			return fresh, page.Size, nil
@@ -152,30 +150,48 @@ func (o *Observer) hole(desk, subject, text string, n int64, files map[string][]
 	return o.Alarms.raise(Hole, Severe, desk+" "+subject, fmt.Sprintf(text, desk, n), files)
 }
 
-// checkItem holds an item against the entry at its index. It reports whether
-// that is mirrored yet.
-func (o *Observer) checkItem(ctx context.Context, desk string, item evidence.Item) (bool, error) {
+// checkItem holds an item against the entry at its index. It returns what is to
+// be kept of it, without an opening that is not the entry's, and reports whether
+// the entry is mirrored yet.
+func (o *Observer) checkItem(ctx context.Context, desk string, item evidence.Item) (checked evidence.Item, mirrored bool, err error) {
 	at, _ := o.mirrors[ledger.Ev].At()
-	if item.Idx >= at.Size {
-		return false, nil
+	if item.Idx < 0 || item.Idx >= at.Size {
+		return item, false, o.beyond(desk, item)
 	}
 	opening, err := item.Opening()
 	if errors.Is(err, evidence.ErrNoOpening) {
-		return true, nil
+		return item, true, nil
 	}
 	leaf, leafErr := o.mirrors[ledger.Ev].Entry(ctx, item.Idx)
 	if leafErr != nil {
-		return false, leafErr
+		return item, false, leafErr
 	}
 	var priv *evidence.Priv
 	if err == nil {
 		_, priv, err = opening.Check(leaf, item.Idx)
 	}
 	if err == nil && numbered(priv, desk, item.N) {
-		return true, nil
+		return item, true, nil
 	}
-	return true, o.hole(desk, fmt.Sprintf("item %d %d", item.N, item.Idx),
+	return evidence.Item{Idx: item.Idx, N: item.N}, true, o.hole(desk, fmt.Sprintf("item %d %d", item.N, item.Idx),
 		"number %[2]d in the record of a desk of this institution is not what the ledger holds (desk %[1]s)", item.N, map[string][]byte{"entry.json": leaf})
+}
+
+// beyond is an alarm when a feed shows for a quarter of an hour what no
+// checkpoint covers: nothing after it would ever be looked at.
+func (o *Observer) beyond(desk string, item evidence.Item) error {
+	key := fmt.Sprintf("%s %d %d", desk, item.N, item.Idx)
+	now := o.Clock()
+	o.mu.Lock()
+	since, known := o.unrecorded[key]
+	if !known {
+		o.unrecorded[key] = now
+	}
+	o.mu.Unlock()
+	if !known || now-since < staleWarn {
+		return nil
+	}
+	return o.hole(desk, fmt.Sprintf("item %d %d", item.N, item.Idx), "number %[2]d in the record of a desk of this institution is in no checkpoint (desk %[1]s)", item.N, nil)
 }
 
 // numbered reports whether an opening gives a desk no other number than its feed

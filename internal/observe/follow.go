@@ -1,9 +1,11 @@
 package observe
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/odziv/odziv/internal/witness"
 	"github.com/odziv/odziv/keys/directory"
@@ -263,15 +265,53 @@ func (o *Observer) admitted(err error) error {
 	return fmt.Errorf("observe: %w: %w", witness.ErrLater, err)
 }
 
+// maxDoubts bounds the checkpoints that wait to be looked into: whoever has seen
+// a checkpoint can send it again with a wrong proof.
+const maxDoubts = 16
+
 // doubted holds a checkpoint that did not fit what was cosigned against the
-// mirror: then it is known whether the ledger forked or somebody sent a wrong
-// proof along with an honest checkpoint.
+// mirror, behind the answer: then it is known whether the ledger forked or
+// somebody sent a wrong proof along with an honest checkpoint.
 func (o *Observer) doubted(_, brought []byte) {
-	c, err := witness.Head(brought)
-	if err != nil {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	known := slices.ContainsFunc(o.doubts, func(d []byte) bool { return bytes.Equal(d, brought) })
+	if known || len(o.doubts) >= maxDoubts {
 		return
 	}
-	if log, err := logOf(c.Origin); err == nil {
-		o.fly(log, brought)
+	o.doubts = append(o.doubts, slices.Clone(brought))
+	if len(o.doubts) == 1 {
+		o.group.Go(o.lookIntoDoubts)
 	}
+}
+
+// lookIntoDoubts works until none is left.
+func (o *Observer) lookIntoDoubts() {
+	for next := o.nextDoubt(false); next != nil; next = o.nextDoubt(true) {
+		c, err := witness.Head(next)
+		if err != nil {
+			continue
+		}
+		log, err := logOf(c.Origin)
+		if err != nil {
+			continue
+		}
+		if err := o.follow(o.base, log, next); err != nil {
+			o.Log.Warn("a checkpoint that did not fit", "error", err)
+		}
+	}
+}
+
+// nextDoubt is the first that waits, after the one before it is dropped; nil
+// when none is left.
+func (o *Observer) nextDoubt(drop bool) []byte {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if drop {
+		o.doubts = o.doubts[1:]
+	}
+	if len(o.doubts) == 0 {
+		return nil
+	}
+	return o.doubts[0]
 }

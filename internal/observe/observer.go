@@ -47,12 +47,14 @@ type Observer struct {
 	stop    context.CancelFunc
 	group   sync.WaitGroup // of work that outlives the request that began it
 
-	mu      sync.Mutex
-	dir     *directory.State
-	changes []Change // about the own institution and the whole directory, in order
-	seen    seen
-	flights map[ledger.Log]*flight
-	named   map[ledger.Log]ledger.Checkpoint // trees whose damage was looked into
+	mu         sync.Mutex
+	dir        *directory.State
+	changes    []Change // about the own institution and the whole directory, in order
+	seen       seen
+	flights    map[ledger.Log]*flight
+	doubts     [][]byte                         // checkpoints to be looked into; the first is being so
+	unrecorded map[string]int64                 // items of feeds that no checkpoint covers, since when
+	named      map[ledger.Log]ledger.Checkpoint // trees whose damage was looked into
 }
 
 // ErrDemo says that the exchange is a demonstration and the observer was not
@@ -87,7 +89,7 @@ func Open(ctx context.Context, cfg Config) (*Observer, error) {
 		return nil, fmt.Errorf("observe: %w", err)
 	}
 	o := &Observer{Config: cfg, dir: directory.New(), mirrors: map[ledger.Log]*Mirror{}, flights: map[ledger.Log]*flight{},
-		named: map[ledger.Log]ledger.Checkpoint{}, seen: seen{Published: map[string][]byte{}, Quorum: map[string]int64{}}}
+		named: map[ledger.Log]ledger.Checkpoint{}, unrecorded: map[string]int64{}, seen: seen{Published: map[string][]byte{}, Quorum: map[string]int64{}}}
 	o.base, o.stop = context.WithCancel(context.WithoutCancel(ctx))
 	if !cfg.Inspect {
 		var err error
@@ -142,7 +144,19 @@ func (o *Observer) replay(ctx context.Context) error {
 		return nil
 	})
 	o.dir, o.changes = dir, changes
-	return err
+	return errors.Join(err, o.checkNotes())
+}
+
+// checkNotes wants the mirrors' checkpoints to be signed as they were.
+func (o *Observer) checkNotes() error {
+	for log, m := range o.mirrors {
+		if _, held := m.At(); held != nil {
+			if _, err := o.openedByAny(log, held); err != nil {
+				return fmt.Errorf("observe: %s: %w: %w", filepath.Join(m.dir, checkpointFile), ErrDamaged, err)
+			}
+		}
+	}
+	return nil
 }
 
 // Close ends what runs in the background.

@@ -154,7 +154,7 @@ func (o *Observer) missingMark(mark []byte) error {
 		return nil // the exchange could not be asked, or shows it by now
 	}
 	return o.Alarms.raise(Rollback, Severe, fmt.Sprintf("%s mark %d %s", log, c.Size, c.Root),
-		fmt.Sprintf("an officer's program was shown a %s of %d entries; the exchange shows fewer now", treeName(log), c.Size),
+		fmt.Sprintf("an officer's program was shown the %s with %d entries; the exchange shows fewer now", treeName(log), c.Size),
 		map[string][]byte{"officer.checkpoint": mark, "shown.checkpoint": shown})
 }
 
