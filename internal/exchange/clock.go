@@ -1,6 +1,9 @@
 package exchange
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Clock tells the time of the exchange, in ms since 1970 UTC, and a reading
 // that never jumps, by which a jump of the first is noticed. The real one is
@@ -10,10 +13,43 @@ type Clock interface {
 	Monotonic() int64
 }
 
-// System is the clock of the machine.
+// System is the clock of the machine. An exchange that is given it reads, under
+// the lock, the clock of its store where that has one: several servers on one
+// database have one time. Any other clock that is given wins over the store's.
 func System() Clock { return systemClock{time.Now()} }
 
 type systemClock struct{ started time.Time }
 
 func (systemClock) Now() int64         { return time.Now().UnixMilli() }
 func (c systemClock) Monotonic() int64 { return time.Since(c.started).Milliseconds() }
+
+// shared is the machine's clock until the store's was read, and then the time
+// of the store, carried on by the machine's steady reading. It lags behind the
+// store by the way the answer took, and never leads.
+type shared struct {
+	systemClock
+	known atomic.Bool
+	ahead atomic.Int64 // the store's time less the steady reading, ms
+}
+
+// Now implements Clock.
+func (c *shared) Now() int64 {
+	if !c.known.Load() {
+		return c.systemClock.Now()
+	}
+	return c.Monotonic() + c.ahead.Load()
+}
+
+// follow takes over the time of the store.
+func (c *shared) follow(at int64) {
+	c.ahead.Store(at - c.Monotonic())
+	c.known.Store(true)
+}
+
+// share lets an exchange on the machine's clock follow that of its store.
+func share(c Clock) Clock {
+	if machine, ok := c.(systemClock); ok {
+		return &shared{systemClock: machine}
+	}
+	return c
+}

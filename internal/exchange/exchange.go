@@ -34,8 +34,9 @@ type Exchange struct {
 	keys *shredKeys
 	cals calendars
 
-	floor  floor
-	halted halt
+	floor     floor
+	halted    halt
+	accepting atomic.Bool // an operator accepts the clock: it is not checked
 
 	followed follower
 	publics  [len(ledger.Logs)]publicView
@@ -52,10 +53,17 @@ const (
 func Open(ctx context.Context, cfg Config) (*Exchange, error) {
 	x := &Exchange{Config: cfg, jobs: make(chan *job, maxQueue), keys: newShredKeys(cfg.Periods)}
 	x.halted.ended = make(chan struct{})
-	x.tick.start(cfg.Clock)
+	x.Clock = share(cfg.Clock)
+	x.tick.start(x.Clock)
 	dir := directory.New()
 	err := cfg.Store.Read(ctx, func(v View) (err error) {
-		dir, err = follow(ctx, v, dir)
+		if dir, err = follow(ctx, v, dir); err != nil {
+			return err
+		}
+		accepted, err := acceptanceIn(ctx, v)
+		if accepted != nil {
+			x.tick.passed(accepted.idx)
+		}
 		return err
 	})
 	if err != nil {

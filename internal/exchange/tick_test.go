@@ -2,12 +2,6 @@ package exchange
 
 import "testing"
 
-// jumping is a clock whose two readings part.
-type jumping struct{ now, mono int64 }
-
-func (c *jumping) Now() int64       { return c.now }
-func (c *jumping) Monotonic() int64 { return c.mono }
-
 func TestTick(t *testing.T) {
 	for _, tt := range []struct {
 		name      string
@@ -18,12 +12,51 @@ func TestTick(t *testing.T) {
 		{"forward", 1000 + maxJump + 60_001, 60_000, maxJump + 1},
 		{"back", 1000 - 5, 60_000, -60_005},
 	} {
-		c := &jumping{now: 1000}
-		var k tick
-		k.start(c)
-		c.now, c.mono = tt.now, tt.mono
-		if now, jump := k.jump(c); now != tt.now || jump != tt.jump {
-			t.Errorf("%s: now %d jump %d, want %d and %d", tt.name, now, jump, tt.now, tt.jump)
+		k := tick{now: 1000, accepted: 7}
+		if jump := k.jump(tt.now, tt.mono); jump != tt.jump {
+			t.Errorf("%s: jump %d, want %d", tt.name, jump, tt.jump)
 		}
+		if k.rebase(tt.now, tt.mono, 7) {
+			t.Errorf("%s: an acceptance counted twice", tt.name)
+		}
+		if !k.rebase(tt.now, tt.mono, 8) || k.jump(tt.now+5, tt.mono+5) != 0 {
+			t.Errorf("%s: an accepted clock is in doubt still", tt.name)
+		}
+	}
+}
+
+// The time of the store goes on by the steady reading, whatever the machine's
+// clock does.
+func TestShared(t *testing.T) {
+	given := &shared{}
+	if share(given) != Clock(given) {
+		t.Error("a clock that was given is replaced")
+	}
+	c, ok := share(System()).(*shared)
+	if !ok {
+		t.Fatal("the machine's clock is not shared")
+	}
+	machine := System().Now()
+	if now := c.Now(); now < machine || now > machine+60_000 {
+		t.Errorf("before the store was asked: %d at %d", now, machine)
+	}
+	c.follow(1_000_000)
+	if now := c.Now(); now < 1_000_000 || now > 1_060_000 {
+		t.Errorf("after: %d", now)
+	}
+}
+
+// An acceptance of an earlier clock excuses what was published by the clock that
+// was ahead, and nothing after it.
+func TestExcuses(t *testing.T) {
+	a := &acceptance{at: 10 * slack, jump: -5 * slack}
+	for published, want := range map[int64]bool{10*slack + 1: true, 9*slack + 1: true, 9 * slack: false, 5 * slack: false} {
+		if a.excuses(published) != want {
+			t.Errorf("at %d: %v", published, !want)
+		}
+	}
+	a.jump = 1
+	if a.excuses(10 * slack) {
+		t.Error("a clock accepted forward excuses a step back")
 	}
 }

@@ -52,6 +52,9 @@ func Run(ctx context.Context, cfg Config) error {
 			}
 		})
 	}
+	if err := cfg.synchronise(ctx); err != nil {
+		return errors.Join(err, cfg.Listener.Close())
+	}
 	watch := newWatching(cfg.Exchange, cfg.Log)
 	publishers := map[ledger.Log]*ledger.Publisher{}
 	for log, signer := range cfg.Signers {
@@ -70,6 +73,7 @@ func Run(ctx context.Context, cfg Config) error {
 		start("signer "+log.String(), cfg.publishing(log, p, watch))
 	}
 	start("sequencer", cfg.sequencing)
+	start("clock", cfg.every(clockEvery, cfg.synchronise))
 	start("bookkeeper", cfg.trying("bookkeeper", cfg.Bookkeep, func(ctx context.Context) error {
 		_, err := cfg.Exchange.Bookkeep(ctx)
 		return err
@@ -105,6 +109,28 @@ func (cfg *Config) publishing(log ledger.Log, p *ledger.Publisher, watch *watchi
 		}
 		return nil
 	})
+}
+
+// clockEvery is how often a server that nobody writes to reads the store's clock.
+const clockEvery = time.Minute
+
+// synchronise takes over the store's time before anything is signed with it. A
+// clock in doubt stops the writes, not the server.
+func (cfg *Config) synchronise(ctx context.Context) error {
+	err := cfg.Exchange.Synchronise(ctx)
+	switch refused, ok := exchange.AsRefusal(err); {
+	case ctx.Err() != nil:
+		return nil
+	case ok:
+		cfg.Log.Warn("nothing can be written", "why", refused.Detail)
+		return nil
+	case errors.Is(err, ledger.ErrRollback), errors.Is(err, ledger.ErrTreeMismatch):
+		cfg.Exchange.Halt(err)
+		return err
+	case err != nil:
+		cfg.Log.Warn("the clock of the store was not read", "error", err)
+	}
+	return nil
 }
 
 // sequencing ends the server when the sequencer finds its store to be another
