@@ -129,6 +129,7 @@ func BenchmarkSubmits(b *testing.B) {
 		c := pgtest.Start(b, pgtest.Options{}) // waits for its disk, which may be memory
 		b.Run("store", func(b *testing.B) { benchStore(b, servedOn(b, c.Database(b)).Store, true) })
 		b.Run("store-without-reads", func(b *testing.B) { benchStore(b, servedOn(b, c.Database(b)).Store, false) })
+		b.Run("store-at-once", func(b *testing.B) { benchAtOnce(b, servedOn(b, c.Database(b)).Store) })
 		b.Run("bare", func(b *testing.B) { benchBareServer(b, c.Database(b)) })
 	})
 }
@@ -140,6 +141,37 @@ func benchStore(b *testing.B, s *Store, ask bool) {
 		submits := newGroup(&next)
 		b.StartTimer()
 		err := writeGroup(context.Background(), s, submits, ask)
+		b.StopTimer()
+		return err
+	})
+	b.ReportMetric(float64(journeys(b, s)-before)/float64(b.N*group), "journeys/submit")
+}
+
+// benchAtOnce writes a group without savepoints between its submits, as the
+// exchange does when it has asked for all before.
+func benchAtOnce(b *testing.B, s *Store) {
+	ctx := context.Background()
+	next := int64(0)
+	before := journeys(b, s)
+	perSubmit(b, func() error {
+		submits := newGroup(&next)
+		b.StartTimer()
+		err := s.Write(ctx, func(tx exchange.Tx) error {
+			batch, err := ledger.NewBatch(ctx, tx, ledger.Ev)
+			if err != nil {
+				return err
+			}
+			for _, s := range submits {
+				if _, err := batch.Append(s.leaf); err != nil {
+					return err
+				}
+				if err := s.write(ctx, tx); err != nil {
+					return err
+				}
+			}
+			_, err = batch.Flush(ctx, submits[0].msg.At)
+			return err
+		})
 		b.StopTimer()
 		return err
 	})

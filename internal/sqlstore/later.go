@@ -16,21 +16,48 @@ import (
 // what is done at its end. A row that is refused is told then, within the same
 // savepoint.
 //
-// They are sent as the text of EXECUTE, for which each is prepared once under a
-// name; lib/pq sends no more than one statement with arguments at a time.
+// They are sent as text, for lib/pq sends no more than one statement with
+// arguments at a time: few rows as EXECUTE of what was prepared once under a name,
+// many rows of one table as one INSERT.
 type later struct {
-	text  []byte
-	rows  int               // statements in text that change rows
-	touch tables            // what these change
-	sent  int               // how often text was sent
-	names map[string]string // of statements prepared for EXECUTE
-	asked map[string]tables // what a question mentions
+	steps []step
+	size  int // of the arguments, in bytes
+	rows  int // rows in steps
+	sent  int // how often steps were sent
+
+	templates map[string]*template
+	asked     map[string]tables // what a question mentions
 }
 
-func newLater() *later { return &later{names: map[string]string{}, asked: map[string]tables{}} }
+func newLater() *later { return &later{templates: map[string]*template{}, asked: map[string]tables{}} }
 
-// maxLater bounds the text that waits, in bytes.
-const maxLater = 1 << 18
+// A step is a statement with the arguments of each time it is to run, or the
+// beginning or end of a savepoint.
+type step struct {
+	*template
+	text string          // of a savepoint's step
+	args []string        // literals in parentheses
+	keys map[string]bool // of rows that may be there already
+}
+
+// A template is a statement that was prepared under a name.
+type template struct {
+	name   string
+	target tables
+
+	// An INSERT of one row is head (…) tail, and its first key columns, if tail
+	// changes a row that is there, say which.
+	head, tail string
+	key        int
+}
+
+// Bounds of what waits, and from how many rows on one INSERT is cheaper than
+// preparing has made each.
+const (
+	maxLater  = 1 << 18
+	manyRows  = 4
+	mostSteps = 1 << 12
+)
 
 // put is exec for a statement whose result nobody needs.
 func (s *session) put(ctx context.Context, query string, args ...any) error {
@@ -45,76 +72,166 @@ func (s *session) put(ctx context.Context, query string, args ...any) error {
 	if err := checkText(query, args); err != nil {
 		return err
 	}
-	name, err := s.named(ctx, query)
+	t, err := s.template(ctx, query)
 	if err != nil {
 		return err
 	}
-	if l.text, err = appendExecute(l.text, name, args); err != nil {
+	literals, err := literalsOf(args)
+	if err != nil {
 		return err
 	}
-	l.rows++
-	l.touch |= target(query)
-	if len(l.text) > maxLater {
+	l.add(t, literals)
+	if l.size > maxLater || len(l.steps) > mostSteps {
 		return s.flush(ctx)
 	}
 	return nil
 }
 
-// named prepares a statement for EXECUTE on first use. A name outlives the
-// transaction it was made in.
-func (s *session) named(ctx context.Context, query string) (string, error) {
-	l := s.conn.later
-	if name, ok := l.names[query]; ok {
-		return name, nil
+// add puts a row to the last step that changes its table, if that is the same
+// statement: rows of different tables do not depend on each other, those before
+// and after the edge of a savepoint do.
+func (l *later) add(t *template, literals []string) {
+	text := "(" + strings.Join(literals, ",") + ")"
+	key := ""
+	if t.key > 0 {
+		key = strings.Join(literals[:t.key], ",")
 	}
-	name := "w" + strconv.Itoa(len(l.names))
-	s.conn.sent++
-	if _, err := s.conn.raw.ExecContext(context.WithoutCancel(ctx), "PREPARE "+name+" AS "+query); err != nil {
-		return "", s.fail(query, err)
+	l.rows++
+	l.size += len(text)
+	for i := len(l.steps) - 1; i >= 0 && l.steps[i].template != nil; i-- {
+		st := &l.steps[i]
+		if st.target&t.target == 0 {
+			continue
+		}
+		if st.template == t && t.head != "" && !st.keys[key] {
+			st.args = append(st.args, text)
+			st.take(key)
+			return
+		}
+		break
 	}
-	l.names[query] = name
-	return name, nil
+	st := step{template: t, args: []string{text}}
+	st.take(key)
+	l.steps = append(l.steps, st)
 }
 
-// appendExecute spells EXECUTE with its arguments as literals.
-func appendExecute(text []byte, name string, args []any) ([]byte, error) {
-	text = append(text, "EXECUTE "...)
-	text = append(text, name...)
-	sep := byte('(')
-	for _, a := range args {
-		text = append(text, sep)
-		sep = ','
-		switch a := a.(type) {
-		case int64:
-			text = strconv.AppendInt(text, a, 10)
-		case int:
-			text = strconv.AppendInt(text, int64(a), 10)
-		case string:
-			text = append(text, pq.QuoteLiteral(a)...)
-		case []byte:
-			text = append(text, `'\x`...)
-			text = hex.AppendEncode(text, a)
-			text = append(text, '\'')
-		default:
-			return text, fmt.Errorf("sqlstore: an argument of type %T", a)
+// take notes a key: one INSERT may not change a row twice.
+func (st *step) take(key string) {
+	if st.key == 0 {
+		return
+	}
+	if st.keys == nil {
+		st.keys = map[string]bool{}
+	}
+	st.keys[key] = true
+}
+
+// template prepares a statement for EXECUTE on first use. A name outlives the
+// transaction it was made in.
+func (s *session) template(ctx context.Context, query string) (*template, error) {
+	l := s.conn.later
+	if t, ok := l.templates[query]; ok {
+		return t, nil
+	}
+	t := newTemplate("w"+strconv.Itoa(len(l.templates)), query)
+	s.conn.sent++
+	if _, err := s.conn.raw.ExecContext(context.WithoutCancel(ctx), "PREPARE "+t.name+" AS "+query); err != nil {
+		return nil, s.fail(query, err)
+	}
+	l.templates[query] = t
+	return t, nil
+}
+
+// newTemplate looks at a statement: which table it changes and whether it inserts
+// one row whose columns are $1, $2, … in order.
+func newTemplate(name, query string) *template {
+	t := &template{name: name, target: target(query)}
+	head, rest, ok := strings.Cut(query, " VALUES ")
+	if !ok || !strings.HasPrefix(head, "INSERT INTO ") {
+		return t
+	}
+	row := placeholders(1, strings.Count(head, ",")+1)
+	tail, ok := strings.CutPrefix(strings.ReplaceAll(rest, ", $", ",$"), row)
+	if !ok || strings.Contains(tail, "$") {
+		return t
+	}
+	t.head, t.tail = head+" VALUES ", tail
+	if on, ok := strings.CutPrefix(strings.TrimSpace(tail), "ON CONFLICT ("); ok {
+		columns, _, _ := strings.Cut(on, ")")
+		t.key = strings.Count(columns, ",") + 1
+		if _, first, _ := strings.Cut(head, "("); !strings.HasPrefix(first, columns) {
+			t.head = "" // the key is not in front
 		}
 	}
-	if len(args) > 0 {
-		text = append(text, ')')
+	return t
+}
+
+// literalsOf spells arguments in SQL. Text holds no NUL and is UTF-8, which
+// checkText has seen to; standard_conforming_strings is on.
+func literalsOf(args []any) ([]string, error) {
+	list := make([]string, len(args))
+	for i, a := range args {
+		switch a := a.(type) {
+		case int64:
+			list[i] = strconv.FormatInt(a, 10)
+		case int:
+			list[i] = strconv.Itoa(a)
+		case string:
+			list[i] = pq.QuoteLiteral(a)
+		case []byte:
+			list[i] = `'\x` + hex.EncodeToString(a) + "'"
+		default:
+			return nil, fmt.Errorf("sqlstore: an argument of type %T", a)
+		}
 	}
-	return append(text, ';'), nil
+	return list, nil
+}
+
+// text is what waits, as SQL.
+func (l *later) text() string {
+	b := make([]byte, 0, l.size+64*len(l.steps))
+	for _, st := range l.steps {
+		b = st.appendTo(b)
+	}
+	return string(b)
+}
+
+func (st *step) appendTo(b []byte) []byte {
+	switch {
+	case st.template == nil:
+		return append(b, st.text...)
+	case st.head != "" && len(st.args) >= manyRows:
+		b = append(b, st.head...)
+		for i, args := range st.args {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(b, args...)
+		}
+		b = append(b, st.tail...)
+		return append(b, ';')
+	}
+	for _, args := range st.args {
+		b = append(b, "EXECUTE "...)
+		b = append(b, st.name...)
+		if args != "()" {
+			b = append(b, args...)
+		}
+		b = append(b, ';')
+	}
+	return b
 }
 
 // flush sends what waits.
 func (s *session) flush(ctx context.Context) error {
 	l := s.conn.later
-	if l == nil || len(l.text) == 0 {
+	if l == nil || len(l.steps) == 0 {
 		return nil
 	}
 	if err := s.usable(ctx); err != nil {
 		return err
 	}
-	text := string(l.text)
+	text := l.text()
 	l.drop()
 	l.sent++
 	s.conn.sent++
@@ -125,12 +242,28 @@ func (s *session) flush(ctx context.Context) error {
 }
 
 // drop forgets what waits.
-func (l *later) drop() { l.text, l.rows, l.touch = l.text[:0], 0, 0 }
+func (l *later) drop() { l.cut(mark{}) }
+
+// cut forgets what was put after a mark.
+func (l *later) cut(m mark) {
+	clear(l.steps[m.steps:])
+	l.steps, l.rows, l.size = l.steps[:m.steps], m.rows, m.size
+}
+
+// touch is what the steps change.
+func (l *later) touch() (set tables) {
+	for _, st := range l.steps {
+		if st.template != nil {
+			set |= st.target
+		}
+	}
+	return set
+}
 
 // flushFor sends what waits if a question could see it.
 func (s *session) flushFor(ctx context.Context, query string) error {
 	l := s.conn.later
-	if l == nil || l.touch == 0 {
+	if l == nil || l.rows == 0 {
 		return nil
 	}
 	set, ok := l.asked[query]
@@ -138,17 +271,14 @@ func (s *session) flushFor(ctx context.Context, query string) error {
 		set = mentioned(query)
 		l.asked[query] = set
 	}
-	if l.touch&set == 0 {
+	if l.touch()&set == 0 {
 		return nil
 	}
 	return s.flush(ctx)
 }
 
 // A mark is where a savepoint began.
-type mark struct {
-	at, rows, sent int
-	touch          tables
-}
+type mark struct{ steps, rows, size, sent int }
 
 // mark begins a savepoint.
 func (s *session) mark(ctx context.Context, name string) (mark, error) {
@@ -160,8 +290,8 @@ func (s *session) mark(ctx context.Context, name string) (mark, error) {
 	if err := s.usable(ctx); err != nil {
 		return mark{}, err
 	}
-	m := mark{at: len(l.text), rows: l.rows, sent: l.sent, touch: l.touch}
-	l.text = append(l.text, "SAVEPOINT "+name+";"...)
+	m := mark{len(l.steps), l.rows, l.size, l.sent}
+	l.steps = append(l.steps, step{text: "SAVEPOINT " + name + ";"})
 	return m, nil
 }
 
@@ -177,10 +307,10 @@ func (s *session) release(ctx context.Context, name string, m mark) error {
 		return err
 	}
 	if l.sent == m.sent && l.rows == m.rows { // nothing was written
-		l.text = l.text[:m.at]
+		l.cut(m)
 		return nil
 	}
-	l.text = append(l.text, "RELEASE "+name+";"...)
+	l.steps = append(l.steps, step{text: "RELEASE " + name + ";"})
 	if l.rows == 0 {
 		return nil
 	}
@@ -201,7 +331,7 @@ func (s *session) goBack(ctx context.Context, name string, m mark) error {
 		return err
 	}
 	if l.sent == m.sent { // the server has seen nothing of it
-		l.text, l.rows, l.touch = l.text[:m.at], m.rows, m.touch
+		l.cut(m)
 		return nil
 	}
 	l.drop()

@@ -85,6 +85,14 @@ var batches = [...]int{256, 64, 16, 4, 1}
 // the columns of row i.
 func (s *session) insertRows(ctx context.Context, into string, width, n int, row func(args []any, i int) []any) error {
 	args := make([]any, 0, width*min(n, batches[0]))
+	if s.conn.later != nil { // which makes its own batches
+		for i := range n {
+			if err := s.put(ctx, insertText(into, width, 1), row(args[:0], i)...); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	for done := 0; done < n; {
 		size := batchFor(n - done)
 		args = args[:0]
