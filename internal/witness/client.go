@@ -100,8 +100,11 @@ func (c *Client) Ask(ctx context.Context, w ledger.Witness, cp ledger.Checkpoint
 			if err != nil {
 				return nil, fmt.Errorf("witness %s: %w", w.Name, err)
 			}
-			if err := c.behind(key, w.Name, r.Old, size, cp); err != nil || attempt > 1 {
-				return nil, errors.Join(err, fmt.Errorf("witness %s answers that it is at size %d", w.Name, size))
+			if err := c.behind(key, w.Name, r.Old, size, cp); err != nil {
+				return nil, err
+			}
+			if attempt > 1 {
+				return nil, fmt.Errorf("witness %s is asked by others at this moment: it is at size %d now", w.Name, size)
 			}
 		case status == http.StatusUnprocessableEntity:
 			return nil, fmt.Errorf("witness %s refuses the proof from size %d to %d: %w", w.Name, r.Old, cp.Size, ledger.ErrContradicted)
