@@ -17,6 +17,7 @@ import (
 
 	"github.com/odziv/odziv/internal/evidence"
 	"github.com/odziv/odziv/internal/exchange"
+	"github.com/odziv/odziv/internal/pgtest"
 	"github.com/odziv/odziv/internal/scenario"
 	"github.com/odziv/odziv/internal/scenario/demo"
 	"github.com/odziv/odziv/internal/server"
@@ -112,7 +113,7 @@ var lived = sync.OnceValues(func() (*history, error) {
 
 // TestMain removes what lived left.
 func TestMain(m *testing.M) {
-	code := m.Run()
+	code := pgtest.Run(m)
 	if livedIn != "" {
 		os.RemoveAll(livedIn)
 	}
