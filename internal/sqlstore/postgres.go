@@ -82,7 +82,7 @@ var errName = fmt.Errorf("sqlstore: %w", ErrName)
 // configure reads the name of a database and fills in what is safe.
 func configure(dsn string) (pq.Config, error) {
 	u, err := url.Parse(dsn)
-	if err != nil {
+	if err != nil || strings.Contains(u.Host, ",") && strings.Contains(u.Host, ":") { // lib/pq would look for a host "a:5432"
 		return pq.Config{}, errName
 	}
 	cfg, err := pq.NewConfig(dsn)

@@ -19,56 +19,7 @@ func questions(t *testing.T, r *raw) map[string]*sql.Stmt {
 	ctx := context.Background()
 	var asked map[string]*sql.Stmt
 	err := r.snapshot(ctx, func(v *view) error {
-		cases := []string{"c_a", "c_b"}
-		ask := func(_ any, err error) {
-			if err != nil && !errors.Is(err, ledger.ErrMissing) {
-				t.Error(err)
-			}
-		}
-		row := func(_ any, _ bool, err error) { ask(nil, err) }
-		askLedger(ctx, v, ask)
-		row3 := func(_ any, _ any, _ bool, err error) { ask(nil, err) }
-		row(wrap(v.Opening(ctx, 1)))
-		ask(nil, v.Openings(ctx, 0, nil))
-		ask(v.Last(ctx, "m"))
-		row(wrap(v.Statement(ctx, "m")))
-		row(wrap(v.Message(ctx, "m")))
-		ask(v.Recipients(ctx, "m"))
-		ask(v.Filed(ctx, cases, "k"))
-		ask(v.Sent(ctx, cases, "k"))
-		ask(v.Disclosed(ctx, "k"))
-		ask(v.Party(ctx, cases, "i"))
-		ask(v.Parties(ctx, cases))
-		ask(v.Linked(ctx, "c"))
-		ask(v.ConsentVersions(ctx, "k"))
-		ask(v.ConsentsOf(ctx, "p"))
-		ask(v.Conflicts(ctx, "g"))
-		row(wrap(v.Conflict(ctx, "x")))
-		row(wrap(v.Grant(ctx, "x")))
-		ask(v.Grants(ctx, cases))
-		ask(v.GrantsOf(ctx, "d"))
-		row(wrap(v.Obligation(ctx, "o")))
-		ask(v.Opened(ctx, "m", ""))
-		ask(v.Live(ctx, cases))
-		ask(v.Twin(ctx, cases, "r", "d", "d", "k", 1))
-		askObligations(ctx, v, ask)
-		ask(v.Marked(ctx, "o"))
-		ask(v.FeedLast(ctx, "d"))
-		ask(v.Feed(ctx, "d", 0, 10))
-		ask(v.Scope(ctx, cases, 9))
-		ask(v.Accessed(ctx, "u", "c", "d"))
-		ask(v.Incomplete(ctx))
-		row(wrap(v.Pending(ctx, "d")))
-		ask(v.RefusalsSince(ctx, "k", 1))
-		ask(v.Overflow(ctx, 1))
-		row(wrap(v.Upload(ctx, "m", 0)))
-		row(wrap(v.Chunk(ctx, "m", 0, 0)))
-		row3(v.Shred(ctx, "m"))
-		row(wrap(v.Period(ctx, "x")))
-		_, _, _, _, err := v.LastPeriod(ctx)
-		ask(nil, err)
-		row(wrap(v.Package(ctx, "d")))
-		row(wrap(v.RecipientKey(ctx, "d")))
+		askAll(ctx, t, v)
 		asked = v.conn.stmts
 		return nil
 	})
@@ -76,6 +27,61 @@ func questions(t *testing.T, r *raw) map[string]*sql.Stmt {
 		t.Fatal(err)
 	}
 	return asked
+}
+
+// askAll asks everything that a View can be asked.
+func askAll(ctx context.Context, t *testing.T, v *view) {
+	t.Helper()
+	cases := []string{"c_a", "c_b"}
+	ask := func(_ any, err error) {
+		if err != nil && !errors.Is(err, ledger.ErrMissing) {
+			t.Error(err)
+		}
+	}
+	row := func(_ any, _ bool, err error) { ask(nil, err) }
+	askLedger(ctx, v, ask)
+	row3 := func(_ any, _ any, _ bool, err error) { ask(nil, err) }
+	row(wrap(v.Opening(ctx, 1)))
+	ask(nil, v.Openings(ctx, 0, nil))
+	ask(v.Last(ctx, "m"))
+	row(wrap(v.Statement(ctx, "m")))
+	row(wrap(v.Message(ctx, "m")))
+	ask(v.Recipients(ctx, "m"))
+	ask(v.Filed(ctx, cases, "k"))
+	ask(v.Sent(ctx, cases, "k"))
+	ask(v.Disclosed(ctx, "k"))
+	ask(v.Party(ctx, cases, "i"))
+	ask(v.Parties(ctx, cases))
+	ask(v.Linked(ctx, "c"))
+	ask(v.ConsentVersions(ctx, "k"))
+	ask(v.ConsentsOf(ctx, "p"))
+	ask(v.Conflicts(ctx, "g"))
+	row(wrap(v.Conflict(ctx, "x")))
+	row(wrap(v.Grant(ctx, "x")))
+	ask(v.Grants(ctx, cases))
+	ask(v.GrantsOf(ctx, "d"))
+	row(wrap(v.Obligation(ctx, "o")))
+	ask(v.Opened(ctx, "m", ""))
+	ask(v.Live(ctx, cases))
+	ask(v.Twin(ctx, cases, "r", "d", "d", "k", 1))
+	askObligations(ctx, v, ask)
+	ask(v.Marked(ctx, "o"))
+	ask(v.FeedLast(ctx, "d"))
+	ask(v.Feed(ctx, "d", 0, 10))
+	ask(v.Scope(ctx, cases, 9))
+	ask(v.Accessed(ctx, "u", "c", "d"))
+	ask(v.Incomplete(ctx))
+	row(wrap(v.Pending(ctx, "d")))
+	ask(v.RefusalsSince(ctx, "k", 1))
+	ask(v.Overflow(ctx, 1))
+	row(wrap(v.Upload(ctx, "m", 0)))
+	row(wrap(v.Chunk(ctx, "m", 0, 0)))
+	row3(v.Shred(ctx, "m"))
+	row(wrap(v.Period(ctx, "x")))
+	_, _, _, _, err := v.LastPeriod(ctx)
+	ask(nil, err)
+	row(wrap(v.Package(ctx, "d")))
+	row(wrap(v.RecipientKey(ctx, "d")))
 }
 
 func wrap[T any](v T, ok bool, err error) (any, bool, error) { return v, ok, err }
