@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -195,6 +196,33 @@ func (p *Policy) Cosigned(msg []byte) map[string]bool {
 		}
 	}
 	return names
+}
+
+// Since returns a note without the cosignatures that were made before a time, in
+// ms since 1970 UTC, where the policy is met without them; else the note as it
+// is. Who publishes a tree that is quiet need not tell when it grew last.
+func (p *Policy) Since(msg []byte, at int64) []byte {
+	since := msg
+	for _, w := range p.witnesses {
+		if then, ok := CosignedAt(msg, w.Verifier); ok && then < at {
+			since = uncosigned(since, w.Verifier)
+		}
+	}
+	if p.Met(p.Cosigned(since)) {
+		return since
+	}
+	return msg
+}
+
+// uncosigned returns a note without the signature of v under it.
+func uncosigned(msg []byte, v note.Verifier) []byte {
+	n, err := note.Open(msg, note.VerifierList(v))
+	if err != nil {
+		return msg
+	}
+	lines := msg[len(n.Text)+1:]
+	line := fmt.Appendf(nil, "\u2014 %s %s\n", n.Sigs[0].Name, n.Sigs[0].Base64)
+	return slices.Concat(msg[:len(n.Text)+1], bytes.Replace(lines, line, nil, 1))
 }
 
 // Standing judges a checkpoint whose own signature was verified before.

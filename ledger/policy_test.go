@@ -1,12 +1,14 @@
 package ledger_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -113,6 +115,48 @@ func TestPolicyRefused(t *testing.T) {
 	} {
 		if _, err := ledger.ParsePolicy(text); err == nil {
 			t.Errorf("%s: understood", name)
+		}
+	}
+}
+
+// TestPolicySince: old cosignatures are left out, unless the policy needs them.
+func TestPolicySince(t *testing.T) {
+	a, b := cosigningKey(t, "a.example"), cosigningKey(t, "b.example")
+	signed := signedEmpty(t)
+	c, err := ledger.ParseCheckpoint(signed, key.Verifier())
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := func(lines ...[]byte) []byte { return slices.Concat(append([][]byte{signed}, lines...)...) }
+	policy := func(quorum string) *ledger.Policy {
+		p, err := ledger.ParsePolicy(fmt.Sprintf("witness a %s\nwitness b %s\ngroup any 1 a b\ngroup all all a b\nquorum %s\n", a.VerifierKey(), b.VerifierKey(), quorum))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	none, err := ledger.ParsePolicy("none")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, late, oldB := a.Cosign(c, 5_000), a.Cosign(c, 9_000), b.Cosign(c, 8_999)
+	for what, tt := range map[string]struct {
+		policy    *ledger.Policy
+		msg, want []byte
+	}{
+		"nobody is asked":     {none, with(old), with(old)},
+		"no cosignature":      {policy("any"), with(), with()},
+		"old, and needed":     {policy("any"), with(old), with(old)},
+		"both old, needed":    {policy("any"), with(old, oldB), with(old, oldB)},
+		"one old":             {policy("any"), with(late, oldB), with(late)},
+		"one old, before":     {policy("any"), with(oldB, late), with(late)},
+		"one old, all needed": {policy("all"), with(late, oldB), with(late, oldB)},
+		"of no time":          {policy("any"), with(late), with(late)},
+		"not a note":          {policy("any"), []byte("x"), []byte("x")},
+	} {
+		before := slices.Clone(tt.msg)
+		if got := tt.policy.Since(tt.msg, 9_000); !bytes.Equal(got, tt.want) || !bytes.Equal(tt.msg, before) {
+			t.Errorf("%s:\n%s\nwant\n%s", what, got, tt.want)
 		}
 	}
 }

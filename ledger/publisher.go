@@ -13,6 +13,16 @@ import (
 // although the log has not grown, in ms.
 const RefreshEvery = 5 * 60 * 1000
 
+// PublicEvery is how often what anyone may see moves on, in ms: with every full
+// quarter of an hour, to what was published before it. Within the last
+// PublicClosing before, a checkpoint is published whether or not the log has
+// grown: witnesses write the time into their signatures, and that of the last
+// entry is not for everyone.
+const (
+	PublicEvery   = 15 * 60 * 1000
+	PublicClosing = 3000
+)
+
 // A Publisher signs and publishes the checkpoints of one log. It owns no
 // goroutine: the caller calls [Publisher.Step] about once a second. Any number
 // of publishers of one log, in any number of servers, are harmless: the loser of
@@ -31,10 +41,11 @@ func NewPublisher(storage Storage, log Log, signer Signer, anchor Anchor, others
 	return &Publisher{storage: storage, log: log, signer: signer, anchor: anchor, others: newCosigning(log, others)}
 }
 
-// Step publishes a checkpoint if the log has grown since the last one or that
-// one is RefreshEvery old, or adds cosignatures that came late, and says whether
-// it did. It returns the last published checkpoint as it now stands. now is in
-// ms since 1970 UTC. It waits at most a second for witnesses.
+// Step publishes a checkpoint if the log has grown since the last one, that one
+// is RefreshEvery old or a quarter of an hour is about to be full ([PublicEvery]),
+// or adds cosignatures that came late, and says whether it did. It returns the
+// last published checkpoint as it now stands. now is in ms since 1970 UTC. It
+// waits at most a second for witnesses.
 //
 // Before signing it proves that the log extends both the last checkpoint in the
 // database and the one in the anchor. If not, the error wraps [ErrRollback] (or
@@ -48,7 +59,7 @@ func (p *Publisher) Step(ctx context.Context, now int64) (Published, bool, error
 	if err != nil {
 		return Published{}, false, err
 	}
-	if last.Exists() && head.Size == last.Size && now-last.At < RefreshEvery {
+	if last.Exists() && head.Size == last.Size && !last.due(now) {
 		return p.complete(ctx, last, now)
 	}
 	c := Checkpoint{Origin: p.origin(), Size: head.Size, Root: head.Root}
@@ -64,6 +75,13 @@ func (p *Publisher) Step(ctx context.Context, now int64) (Published, bool, error
 		return Published{}, false, err
 	}
 	return p.publish(ctx, last, p.judged(Published{Size: head.Size, Root: head.Root, Note: note, At: now}))
+}
+
+// due reports whether a checkpoint is to be published again although the log has
+// not grown.
+func (p *Published) due(now int64) bool {
+	closing := (now+PublicClosing)/PublicEvery > (p.At+PublicClosing)/PublicEvery
+	return closing || now-p.At >= RefreshEvery
 }
 
 // Consult shows the last published checkpoint to the witnesses before anything

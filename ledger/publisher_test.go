@@ -33,7 +33,7 @@ func step(t testing.TB, p *ledger.Publisher, now int64) (ledger.Published, bool)
 func TestPublisherSchedule(t *testing.T) {
 	m := storagetest.NewMemory()
 	p := ledger.NewPublisher(m, ledger.Ev, key, storagetest.NewAnchor(), ledger.Unwatched{})
-	const five = ledger.RefreshEvery
+	const five, quarter, closing = ledger.RefreshEvery, ledger.PublicEvery, ledger.PublicClosing
 	for i, c := range []struct {
 		grow int
 		now  int64
@@ -51,6 +51,18 @@ func TestPublisherSchedule(t *testing.T) {
 		{0, 2000, false, 3, 1}, // a clock that went back
 		{0, 2000 + 2*five, true, 3, 2},
 		{1, 2001 + 2*five, true, 4, 0},
+		{0, quarter - closing - 1, false, 4, 0},
+		{0, quarter - closing, true, 4, 1}, // whether or not it has grown
+		{0, quarter - closing + 1, false, 4, 1},
+		{0, quarter, false, 4, 1},
+		{1, 2*quarter - closing - 1, true, 5, 0},
+		{1, 2*quarter - closing, true, 6, 0},
+		{1, 2*quarter - closing + 1, true, 7, 0}, // members do not wait
+		{0, 2*quarter - 1, false, 7, 0},
+		{0, 2*quarter - closing + five, false, 7, 0},
+		{0, 2*quarter - closing + five + 1, true, 7, 1},
+		{0, 5 * quarter, true, 7, 2},
+		{0, 5*quarter + five - 1, false, 7, 2},
 	} {
 		if c.grow > 0 {
 			if err := storagetest.Append(m, ledger.Ev, c.now, storagetest.Leaves("x", c.grow)...); err != nil {

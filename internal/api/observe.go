@@ -3,6 +3,7 @@ package api
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -75,7 +76,13 @@ func (s *server) run(next echo.HandlerFunc, c echo.Context, id string) (err erro
 // the log, under the id that the answer names.
 func (s *server) decline(c echo.Context, id string, err error) error {
 	p := problemOf(err)
-	if p == nil {
+	var failure interface{ Hint() string } // the store's; what it is concerns the operator alone
+	switch {
+	case p != nil:
+	case errors.As(err, &failure):
+		s.opts.Log.Error("the store failed", "request", id, "error", redact(err.Error()), "hint", failure.Hint())
+		p = wire.NewProblem(http.StatusServiceUnavailable, "store", "the exchange's database does not answer", "send the same request again; it cannot be recorded twice")
+	default:
 		s.opts.Log.Error("internal error", "request", id, "error", redact(err.Error()))
 		p = wire.NewProblem(http.StatusInternalServerError, "internal", "", "send the same request again; if it fails again, tell the operator the instance")
 		p.Instance = "urn:odziv:request:" + id

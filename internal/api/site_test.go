@@ -72,7 +72,11 @@ func (s *site) signed(method, target string, body []byte, by ...statement.Signin
 }
 
 // transport asks for nothing by itself.
-var transport = &http.Transport{DisableCompression: true}
+var transport = func() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.DisableCompression = true
+	return t
+}()
 
 func (s *site) do(req *http.Request) answer {
 	s.t.Helper()

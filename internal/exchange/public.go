@@ -9,10 +9,10 @@ import (
 	"github.com/odziv/odziv/ledger"
 )
 
-// PublicEvery is how often what anyone may see moves on, in ms: with every full
-// quarter of an hour. A finer grain would let a bystander tie a new leaf to a
-// minute, and in a small town a minute to a person.
-const PublicEvery = 15 * 60 * 1000
+// PublicEvery is how often what anyone may see moves on, in ms. A finer grain
+// would let a bystander tie a new leaf to a minute, and in a small town a minute
+// to a person.
+const PublicEvery = ledger.PublicEvery
 
 // A checkpoint dated before a quarter hour may reach the store a moment after
 // it: the signer waits for witnesses and for the lock. Until publicSettled after
@@ -32,8 +32,7 @@ type publicView struct {
 	last    ledger.Published
 }
 
-// public is the last checkpoint under quorum that was published at or before
-// the last full quarter of an hour, or [ledger.Nothing].
+// public is what anyone may see of a log now, or [ledger.Nothing].
 func (x *Exchange) public(ctx context.Context, log ledger.Log) (ledger.Published, error) {
 	v := &x.publics[log]
 	v.mu.Lock()
@@ -45,11 +44,52 @@ func (x *Exchange) public(ctx context.Context, log ledger.Log) (ledger.Published
 	quarter := now - now%PublicEvery
 	last := ledger.Nothing()
 	err := x.Store.View(ctx, func(r ledger.Reader) (err error) {
-		last, err = r.CheckpointAt(ctx, log, quarter)
+		last, err = publicAt(ctx, r, log, quarter)
 		return err
 	})
+	if last.At >= quarter-ledger.PublicClosing {
+		last.Note = x.policy(log).Since(last.Note, quarter-ledger.PublicClosing)
+	}
 	if err == nil {
 		v.quarter, v.at, v.last = quarter, now, last
+	}
+	return last, err
+}
+
+// policy is that in force for a log, as this server last saw the directory. One
+// that makes no sense is met by nobody.
+func (x *Exchange) policy(log ledger.Log) *ledger.Policy {
+	q := x.Directory().Quorum()
+	text := map[ledger.Log]string{ledger.Dir: q.Dir, ledger.Ev: q.Ev}[log]
+	if p, err := ledger.ParsePolicy(text); err == nil {
+		return p
+	}
+	return &ledger.Policy{}
+}
+
+// maxClosing bounds what is looked through for the checkpoint that closes a
+// quarter of an hour: those published within it, and without quorum before.
+const maxClosing = 64
+
+// publicAt is the last checkpoint under quorum that was published at or before a
+// full quarter of an hour. Within [ledger.PublicClosing] before it, it is the
+// first: that one is published whatever happens, so that the time in it tells of
+// no entry.
+func publicAt(ctx context.Context, r ledger.Reader, log ledger.Log, quarter int64) (ledger.Published, error) {
+	const closing = ledger.PublicClosing
+	last, err := r.CheckpointAt(ctx, log, quarter)
+	if err != nil || !last.Exists() || last.At < quarter-closing {
+		return last, err
+	}
+	before, err := r.CheckpointAt(ctx, log, quarter-closing-1)
+	if err != nil {
+		return last, err
+	}
+	page, err := r.Checkpoints(ctx, log, before, maxClosing)
+	for _, p := range page {
+		if p.Quorum && p.At >= quarter-closing && p.At <= quarter {
+			return p, err
+		}
 	}
 	return last, err
 }
