@@ -44,7 +44,7 @@ func CompareBundles(ctx context.Context, a, b File) ([]Fact, []Finding, error) {
 		if manifests[0].tree(log).Size > manifests[1].tree(log).Size {
 			small, large = 1, 0
 		}
-		if err := prefix(ctx, archives[large], manifests[small], manifests[large], log); err != nil {
+		if err := prefix(ctx, archives[large], manifests[small].tree(log), manifests[large], log); err != nil {
 			found.put(Finding{Log: log.String(), Idx: -1, What: err.Error()})
 			continue
 		}
@@ -58,21 +58,21 @@ func CompareBundles(ctx context.Context, a, b File) ([]Fact, []Finding, error) {
 
 // prefix computes the root that the larger tree had at the smaller one's size,
 // from tiles that lead to the larger one's root.
-func prefix(ctx context.Context, a *archive, small, large *manifest, log ledger.Log) error {
+func prefix(ctx context.Context, a *archive, small treeSize, large *manifest, log ledger.Log) error {
 	root, err := key32([]byte(large.tree(log).Root))
 	if err != nil {
 		return err
 	}
 	c := ledger.Checkpoint{Origin: log.Origin(large.Host), Size: large.tree(log).Size, Root: tlog.Hash(root)}
-	at, err := tlog.TreeHash(small.tree(log).Size, ledger.TileHashes(ctx, tiles{a, log}, c))
-	if small.tree(log).Size == 0 {
+	at, err := tlog.TreeHash(small.Size, ledger.TileHashes(ctx, tiles{a, log}, c))
+	if small.Size == 0 {
 		at, err = ledger.EmptyRoot(), nil
 	}
 	if err != nil {
 		return fmt.Errorf("the larger tree cannot be read: %w", err)
 	}
-	if at.String() != small.tree(log).Root {
-		return fmt.Errorf("two histories: at %d entries one bundle has the root %s, the other %s", small.tree(log).Size, small.tree(log).Root, at)
+	if at.String() != small.Root {
+		return fmt.Errorf("two histories: at %d entries the bundle has the root %s, the other %s", small.Size, at, small.Root)
 	}
 	return nil
 }

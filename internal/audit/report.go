@@ -24,18 +24,20 @@ const (
 	KindReceipt  = "receipt"
 	KindBundle   = "bundle"
 	KindProof    = "proof"
+	KindConvict  = "conviction"
 )
 
 // Report says what was verified. It is complete only beside a nil error and no
 // findings; else it holds what was established before.
 type Report struct {
 	Kind    string      `json:"kind"`
-	Genesis string      `json:"genesis"`          // hash found; compare it with the annex
-	Pinned  bool        `json:"pinned"`           // it is the one the verifier named
-	Name    string      `json:"name"`             // what genesis calls the directory
-	Host    string      `json:"host"`             // of the origins "<host>/dir" and "<host>/ev"
-	Demo    bool        `json:"demo"`             // a demonstration: proves nothing about real institutions
-	Items   []ItemFound `json:"items,omitempty"`  // of an evidence file or receipt
+	Genesis string      `json:"genesis"`         // hash found; compare it with the annex
+	Pinned  bool        `json:"pinned"`          // it is the one the verifier named
+	Name    string      `json:"name"`            // what genesis calls the directory
+	Host    string      `json:"host"`            // of the origins "<host>/dir" and "<host>/ev"
+	Demo    bool        `json:"demo"`            // a demonstration: proves nothing about real institutions
+	Items   []ItemFound `json:"items,omitempty"` // of an evidence file or receipt
+	Convict *Conviction `json:"convict,omitempty"`
 	Bundle  *Counts     `json:"bundle,omitempty"` // of a bundle
 	Facts   []Fact      `json:"facts"`            // the same in words, in order
 

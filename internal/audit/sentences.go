@@ -23,6 +23,18 @@ var sentences = map[string]sentence{
 	FactSilenceMeans: {
 		"From then on one proof of a fulfilling leaf with an index smaller than %[1]s convicts the operator. It proves this and nothing stronger.",
 		"Од тада један доказ о листу испуњења чији је редни број мањи од %[1]s оптужује оператера. Доказује то и ништа јаче."},
+	FactSilent: {
+		"At entry %[1]s the exchange put on record that obligation %[2]s stood as: %[3]s.",
+		"У запису %[1]s сервер је забележио да обавеза %[2]s стоји овако: %[3]s."},
+	FactMoved: {
+		"Entry %[1]s, before it, is %[2]s about %[3]s, and left the obligation as: %[4]s.",
+		"Запис %[1]s, пре тога, је %[2]s о %[3]s, и оставио је обавезу овако: %[4]s."},
+	FactActed: {
+		"Entry %[1]s, before it, is %[2]s about %[3]s, and holds a signed act that fulfils the obligation.",
+		"Запис %[1]s, пре тога, је %[2]s о %[3]s, и садржи потписану радњу која испуњава обавезу."},
+	FactConvicted: {
+		"CONVICTED: both cannot be true of obligation %[1]s, and the log's key signed both. Keep the two files: they speak for themselves.",
+		"ОСУЂЕН: за обавезу %[1]s не може бити тачно и једно и друго, а кључ књиге је потписао обоје. Сачувајте обе датотеке: оне говоре саме за себе."},
 	FactChain: {
 		"The key chain (directory entries: %[1]s) leads there from the genesis: each entry is in the signed directory log, and every signature verifies.",
 		"Ланац кључева (записа именика: %[1]s) води дотле од почетног записа: сваки запис је у потписаној књизи именика и сваки потпис је исправан."},
@@ -119,6 +131,12 @@ var sentences = map[string]sentence{
 	FactCannotShow: {
 		"It cannot show: what sealed messages say, what was done off the system, and whether others were shown another history.",
 		"Не може показати: шта пише у запечаћеним порукама, шта је учињено ван система, ни да ли је другима показана друга историја."},
+	FactSameFile: {
+		"The bundle of %[2]s shows the same history: checkpoints of this file found again in it: %[1]s.",
+		"Пакет за %[2]s показује исту историју: контролне тачке ове датотеке поново нађене у њему: %[1]s."},
+	FactNewerFile: {
+		"Checkpoints of this file that are newer than the bundle: %[1]s. Of these only the entries were compared, as far as it holds them.",
+		"Контролне тачке ове датотеке новије од пакета: %[1]s. Од њих су упоређени само записи, колико их пакет има."},
 	FactPrefix: {
 		"%[3]s: the tree of %[1]s entries is the beginning of the tree of %[2]s.",
 		"%[3]s: стабло од %[1]s записа почетак је стабла од %[2]s."},

@@ -18,20 +18,25 @@ import (
 // That the signer's key was not revoked at the time rests on the exchange having
 // accepted the statement, unless trust brings a replayed directory.
 func VerifyEvidence(file []byte, trust Trust) (Report, error) {
+	r, _, err := verifyEvidence(file, trust)
+	return r, err
+}
+
+func verifyEvidence(file []byte, trust Trust) (Report, *verified, error) {
 	f, err := parseEvidence(file)
 	if err != nil {
-		return Report{Kind: KindEvidence}, err
+		return Report{Kind: KindEvidence}, nil, err
 	}
 	v := &fileVerifier{trust: trust, report: Report{Kind: KindEvidence}}
 	if err := v.chain(f.Dir); err != nil {
-		return v.report, err
+		return v.report, nil, err
 	}
-	_, err = v.item(item{Idx: f.Idx, Opening: f.Opening, Proof: f.Proof})
+	found, err := v.item(item{Idx: f.Idx, Opening: f.Opening, Proof: f.Proof})
 	if err != nil {
-		return v.report, err
+		return v.report, nil, err
 	}
 	v.conclude()
-	return v.report, nil
+	return v.report, found, nil
 }
 
 // fileVerifier verifies the items of a file over its key chain.

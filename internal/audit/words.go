@@ -49,14 +49,18 @@ type sentence struct{ en, sr string }
 
 // Codes of facts.
 const (
-	FactIncluded     = "included"      // index, log origin, size
-	FactReceived     = "received"      // time
-	FactSigned       = "signed"        // event, object, officer, desk, institution, type, key
-	FactCosigned     = "cosigned"      // officer, institution, key
-	FactServerMade   = "server-made"   // event, object
-	FactSilence      = "silence"       // index, obligation, rule, due, state, obligor, obligee
-	FactSilenceMeans = "silence-means" // index
-	FactChain        = "chain"         // entries
+	FactIncluded     = "included"        // index, log origin, size
+	FactReceived     = "received"        // time
+	FactSigned       = "signed"          // event, object, officer, desk, institution, type, key
+	FactCosigned     = "cosigned"        // officer, institution, key
+	FactServerMade   = "server-made"     // event, object
+	FactSilence      = "silence"         // index, obligation, rule, due, state, obligor, obligee
+	FactSilenceMeans = "silence-means"   // index
+	FactSilent       = "convict-silence" // index, obligation, state
+	FactMoved        = "convict-moved"   // index, event, object, state after it
+	FactActed        = "convict-acted"   // index, event, object
+	FactConvicted    = "convicted"       // obligation
+	FactChain        = "chain"           // entries
 	FactAccepted     = "rests-on-accepted"
 	FactReplayed     = "replayed" // entries
 	FactPinned       = "pinned"
@@ -88,6 +92,8 @@ const (
 	FactTooMany      = "duties-too-many" // how many at most
 	FactSends        = "sends"           // decisions
 	FactCannotShow   = "cannot-show"     //
+	FactSameFile     = "same-file"       // checkpoints held against the bundle, bundle's host
+	FactNewerFile    = "newer-file"      // checkpoints newer than the bundle
 	FactPrefix       = "prefix"          // smaller, larger, log
 	FactSamePrefix   = "same-history"    //
 )
