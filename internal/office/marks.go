@@ -188,7 +188,7 @@ func (n *Notebook) lock() (unlock func() error, err error) {
 		if !errors.Is(err, errLocked) {
 			return nil, fmt.Errorf("office: %w", err)
 		}
-		if time.Since(begun) > lockWithin {
+		if time.Since(begun) > n.patience {
 			return nil, fmt.Errorf("office: %s: %w", n.dir, ErrBusy)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/odziv/odziv/keys/directory"
 )
@@ -30,6 +31,8 @@ type Notebook struct {
 	dir    string // folder, "" for memory
 	leaves [][]byte
 	marks  marks
+
+	patience time.Duration // with other programs in the folder
 
 	mu       sync.Mutex // guards verified and feeds
 	verified map[int64][32]byte
@@ -49,7 +52,7 @@ const maxLeafLine = 4 * (directory.MaxLeaf + 3) / 3
 // MemoryNotebook forgets everything at the end: for a representative's borrowed
 // computer, and for tests.
 func MemoryNotebook(pin Pin) *Notebook {
-	return &Notebook{Pin: pin, verified: map[int64][32]byte{}, feeds: map[string]int64{}}
+	return &Notebook{Pin: pin, verified: map[int64][32]byte{}, feeds: map[string]int64{}, patience: lockWithin}
 }
 
 // CreateNotebook begins a notebook in a folder that has none.

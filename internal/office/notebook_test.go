@@ -205,7 +205,7 @@ func FuzzLeaves(f *testing.F) {
 }
 
 func TestFuzzSeeds(t *testing.T) {
-	for _, target := range []string{"FuzzLeaves"} {
+	for _, target := range []string{"FuzzLeaves", "FuzzClaimedSize", "FuzzFolder"} {
 		if seeds, err := os.ReadDir(filepath.Join("testdata", "fuzz", target)); err != nil || len(seeds) == 0 {
 			t.Errorf("%s has no seeds: %v", target, err)
 		}

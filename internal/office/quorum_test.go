@@ -1,0 +1,543 @@
+package office_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"filippo.io/age"
+
+	"github.com/odziv/odziv/internal/api/apitest"
+	"github.com/odziv/odziv/internal/api/wire"
+	"github.com/odziv/odziv/internal/exchange"
+	"github.com/odziv/odziv/internal/office"
+	"github.com/odziv/odziv/internal/statement"
+	"github.com/odziv/odziv/keys/directory"
+	"github.com/odziv/odziv/ledger"
+)
+
+// counts wants so many entries of the directory to count, of all there are.
+func counts(t *testing.T, p *program, counted, all int64) {
+	t.Helper()
+	if got := p.Watch().Directory; got.Confirmed != counted || got.Entries != all || p.Counted().N() != counted || p.Directory().N() != all {
+		t.Errorf("%+v, want %d of %d entries", got, counted, all)
+	}
+}
+
+// caller is whoever stores something that no rule reads.
+func (w *watched) caller() exchange.Caller {
+	return exchange.Caller{Key: statement.KeyID(w.Council.Public()), Nonce: statement.NewID(statement.Other)}
+}
+
+// rotate makes a key for a party's desk, acknowledged by the second officer.
+func (w *watched) rotate(p *apitest.Party, acknowledge bool) *age.HybridIdentity {
+	w.t.Helper()
+	id, err := age.GenerateHybridIdentity()
+	check(w.t, err)
+	text := id.Recipient().String()
+	rk := directory.RecipientHash(text)
+	check(w.t, w.X.PutKey(w.t.Context(), w.caller(), rk, text))
+	last, _ := w.Directory().LatestEpoch(p.Desk)
+	body := &directory.DeskEpoch{D: p.Desk, E: last.E + 1, Esc: []directory.Escrow{}, RK: rk, Why: "yearly"}
+	desk, _ := w.Directory().Desk(p.Desk)
+	for _, u := range desk.Members {
+		member, _ := w.Directory().Officer(u)
+		data := fmt.Appendf(nil, "package %d of %s", body.E, member.KeyID)
+		sum := sha256.Sum256(data)
+		check(w.t, w.X.PutPackage(w.t.Context(), w.caller(), hex.EncodeToString(sum[:]), data))
+		body.Pkg = append(body.Pkg, directory.Package{Key: member.KeyID, SHA256: hex.EncodeToString(sum[:])})
+	}
+	w.Enter(body, p.Officers[0])
+	if acknowledge {
+		w.Enter(&directory.DeskEpochAck{D: p.Desk, E: body.E}, p.Officers[1])
+	}
+	return id
+}
+
+// registrars sign for a party.
+func registrars(name string) []statement.SigningKey {
+	return []statement.SigningKey{statement.NewSigningKey(derived(name + "/registrar/0")), statement.NewSigningKey(derived(name + "/registrar/1"))}
+}
+
+// hire enrols an officer and puts her at the desk.
+func (w *watched) hire(p *apitest.Party, name string) *ring {
+	w.t.Helper()
+	keys := w.ringOf(p, statement.NewSigningKey(derived("hired")))
+	u, now := statement.NewID(statement.Officer), w.Clock.Now()
+	w.Enter(&directory.OfficerEnrol{U: u, I: p.Inst, Key: statement.KeyID(keys.key.Public()), Ed: keys.key.Public(), Rcp: keys.Recipient(),
+		Roles: []string{"member"}, NB: now - 1000, NA: now + 365*24*3600*1000}, registrars(name)...)
+	members := append([]string{u}, p.Users[:]...)
+	slices.Sort(members)
+	w.Enter(&directory.DeskMembers{D: p.Desk, Members: members}, registrars(name)...)
+	return keys
+}
+
+// What gives a right counts once a quorum confirmed it; an empty notebook finds
+// out how far that goes although the newest checkpoint is not confirmed.
+func TestCountsUnderQuorum(t *testing.T) {
+	w := watch(t)
+	w.policy(w.group(2, "w1", "w2", "w3"))
+	w.step()
+	n := w.Directory().N()
+	p := w.at(w.A, 0, "")
+	check(t, p.Sync(t.Context()))
+	counts(t, p, n, n)
+	is(t, "the last entry", p.DirectoryStanding(n-1), ledger.Confirmed)
+
+	w.sleep("w1", "w2")
+	for i := range 3 {
+		w.rotate(w.B, false)
+		w.step()
+		check(t, p.Sync(t.Context()))
+		counts(t, p, n, n+int64(i)+1)
+	}
+	is(t, "the new entry", p.DirectoryStanding(n), ledger.Provisional)
+	is(t, "the next entry", p.DirectoryStanding(n+3), office.NotConfirmed)
+	fresh := w.at(w.A, 1, "")
+	check(t, fresh.Sync(t.Context()))
+	counts(t, fresh, n, n+3)
+
+	w.sleep()
+	w.step()
+	for _, p := range []*program{p, fresh} {
+		check(t, p.Sync(t.Context()))
+		counts(t, p, n+3, n+3)
+		is(t, "the entry", p.DirectoryStanding(n), ledger.Confirmed)
+	}
+}
+
+// The notebook remembers what counted, and an older one, which does not, finds
+// it again.
+func TestCountsAgain(t *testing.T) {
+	w := watch(t)
+	w.policy(w.group(2, "w1", "w2", "w3"))
+	w.step()
+	dir := t.TempDir()
+	check(t, w.at(w.A, 0, dir).Sync(t.Context()))
+	n := w.Directory().N()
+	w.sleep("w1", "w2", "w3")
+	w.rotate(w.B, false)
+	w.step()
+	check(t, w.at(w.A, 0, dir).Sync(t.Context()))
+	p := w.at(w.A, 0, dir)
+	counts(t, p, n, n+1) // without asking anybody
+
+	older := readMarks(t, dir)
+	for member := range older {
+		if member != "dir" && member != "ev" {
+			delete(older, member)
+		}
+	}
+	writeMarks(t, dir, older)
+	p = w.at(w.A, 0, dir)
+	check(t, p.Sync(t.Context()))
+	counts(t, p, n, n+1)
+}
+
+// A policy that names other witnesses is confirmed by those of before and after
+// it together; who was away meanwhile finds that checkpoint.
+func TestPolicyChange(t *testing.T) {
+	w := watch(t)
+	w.policy(w.group(2, "w1", "w2", "w3"))
+	w.step()
+	n := w.Directory().N()
+	early := w.at(w.A, 0, "")
+	check(t, early.Sync(t.Context()))
+
+	// The new witnesses alone: an exchange may have led them here.
+	w.policy(w.group(2, "w4", "w5", "w6"))
+	w.step()
+	check(t, early.Sync(t.Context()))
+	counts(t, early, n, n+1)
+	fresh := w.at(w.A, 0, "")
+	check(t, fresh.Sync(t.Context()))
+	counts(t, fresh, n, n+1)
+
+	// Then both, and later the new ones alone again.
+	w.asked = w.both(2, []string{"w1", "w2", "w3"}, []string{"w4", "w5", "w6"})
+	w.rotate(w.B, false)
+	w.step()
+	w.asked = ""
+	check(t, early.Sync(t.Context()))
+	counts(t, early, n+2, n+2)
+	w.rotate(w.B, false)
+	w.step()
+	for name, p := range map[string]*program{"one that followed": early, "one that was away": fresh} {
+		check(t, p.Sync(t.Context()))
+		t.Log(name)
+		counts(t, p, n+3, n+3)
+	}
+	// The old ones vouch for nothing any more.
+	w.asked = w.group(2, "w1", "w2", "w3")
+	w.rotate(w.B, false)
+	w.step()
+	check(t, early.Sync(t.Context()))
+	counts(t, early, n+3, n+4)
+}
+
+// As long as no more witnesses change than the quorum can spare, nobody has to
+// think of it: those who stay satisfy both policies.
+func TestPolicyChangeByOne(t *testing.T) {
+	w := watch(t)
+	w.policy(w.group(3, "w1", "w2", "w3", "w4"))
+	w.step()
+	p := w.at(w.A, 0, "")
+	check(t, p.Sync(t.Context()))
+	w.policy(w.group(3, "w2", "w3", "w4", "w5"))
+	w.step()
+	n := w.Directory().N()
+	check(t, p.Sync(t.Context()))
+	counts(t, p, n, n)
+	late := w.at(w.A, 0, "")
+	check(t, late.Sync(t.Context()))
+	counts(t, late, n, n)
+}
+
+// A policy that only the exchange wants is no policy.
+func TestPolicySwapUnsigned(t *testing.T) {
+	w := watch(t)
+	w.policy(w.group(2, "w1", "w2", "w3"))
+	w.step()
+	p := w.at(w.A, 0, "")
+	check(t, p.Sync(t.Context()))
+	n := w.Directory().N()
+	dir := w.Directory()
+	_, d := w.Prepare(&directory.Policy{Council: dir.Council(), Delegates: dir.Delegates(), Logs: dir.Logs(), Witnesses: dir.Witnesses(),
+		Quorum: directory.Quorum{Dir: directory.QuorumNone, Ev: directory.QuorumNone}}, statement.NewSigningKey(derived("the operator")))
+	leaf, err := directory.Leaf(d)
+	check(t, err)
+	p.net.set(func(path string, body []byte) []byte {
+		switch path {
+		case "/dir/entries":
+			return changed(func(e *wire.Entries) { e.Entries = append(e.Entries, leaf) })(body)
+		case "/dir/checkpoint":
+			return w.signs(ledger.Dir, func(c *ledger.Checkpoint) { c.Size++ }, "w1", "w2", "w3")(body)
+		}
+		return body
+	})
+	lied(t, p.Sync(t.Context()), fmt.Sprintf("directory entry %d breaks the rules", n))
+}
+
+// Cosignatures that do not verify, or are of another checkpoint or of nobody the
+// policy names, confirm nothing; they are no lie of the exchange either.
+func TestForgedCosignatures(t *testing.T) {
+	w := watch(t)
+	w.policy(w.group(2, "w1", "w2", "w3"))
+	w.step()
+	n := w.Directory().N()
+	w.sleep("w1", "w2", "w3")
+	w.rotate(w.B, false)
+	w.step()
+	parse := func(body []byte) ledger.Checkpoint {
+		c, err := ledger.ParseCheckpoint(body, w.signers[ledger.Dir].Verifier())
+		check(t, err)
+		return c
+	}
+	forger, err := ledger.NewCosigningKey("w1.example", derived("forger"))
+	check(t, err)
+	for name, forge := range map[string]func([]byte) []byte{
+		"of a stranger": func(b []byte) []byte {
+			return slices.Concat(b, w.keys["w5"].Cosign(parse(b), w.Clock.Now()), w.keys["w6"].Cosign(parse(b), w.Clock.Now()))
+		},
+		"of an earlier tree": func(b []byte) []byte {
+			c := parse(b)
+			c.Size--
+			return slices.Concat(b, w.keys["w1"].Cosign(c, w.Clock.Now()), w.keys["w2"].Cosign(c, w.Clock.Now()))
+		},
+		"under another key of the same name": func(b []byte) []byte {
+			return slices.Concat(b, forger.Cosign(parse(b), w.Clock.Now()), w.keys["w2"].Cosign(parse(b), w.Clock.Now()))
+		},
+		"of one, twice": func(b []byte) []byte {
+			return slices.Concat(b, w.keys["w1"].Cosign(parse(b), w.Clock.Now()), w.keys["w1"].Cosign(parse(b), w.Clock.Now()+5000))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := w.at(w.A, 0, "")
+			p.net.set(answer("/dir/checkpoint", forge))
+			check(t, p.Sync(t.Context()))
+			counts(t, p, n, n+1)
+			is(t, "the directory", p.Watch().Directory.Standing, ledger.Provisional)
+		})
+	}
+	// And the real ones do.
+	p := w.at(w.A, 0, "")
+	p.net.set(answer("/dir/checkpoint", func(b []byte) []byte {
+		return slices.Concat(b, w.keys["w3"].Cosign(parse(b), w.Clock.Now()), w.keys["w2"].Cosign(parse(b), w.Clock.Now()))
+	}))
+	check(t, p.Sync(t.Context()))
+	counts(t, p, n+1, n+1)
+}
+
+// Witnesses who were deceived or lie with the exchange change nothing about what
+// this program saw itself.
+func TestQuorumOverAnotherHistory(t *testing.T) {
+	w := watch(t)
+	w.policy(w.group(2, "w1", "w2", "w3"))
+	w.step()
+	var early []byte
+	first := w.at(w.A, 0, "")
+	first.net.set(answer("/dir/checkpoint", func(b []byte) []byte { early = b; return b }))
+	check(t, first.Sync(t.Context()))
+	w.rotate(w.B, true)
+	w.step()
+	for name, tt := range map[string]struct {
+		path   string
+		change func([]byte) []byte
+		what   string
+	}{
+		"another tree":          {"/dir/checkpoint", w.signs(ledger.Dir, func(c *ledger.Checkpoint) { c.Root[3] ^= 1 }, "w1", "w2", "w3"), "do not give its signed root"},
+		"a smaller tree":        {"/dir/checkpoint", func([]byte) []byte { return early }, "became smaller"},
+		"another evidence tree": {"/ev/checkpoint", w.signs(ledger.Ev, func(c *ledger.Checkpoint) { c.Size, c.Root = 5, ledger.Checkpoint{}.Root }, "w1", "w2", "w3"), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := w.at(w.A, 0, "")
+			check(t, p.Sync(t.Context()))
+			p.net.set(answer(tt.path, tt.change))
+			err := p.Sync(t.Context())
+			if tt.what == "" {
+				if err == nil {
+					t.Error("believed")
+				}
+				return
+			}
+			lied(t, err, tt.what)
+		})
+	}
+	// A fork that only the proof of an entry shows.
+	w.sleep("w1", "w2", "w3")
+	w.rotate(w.B, false)
+	w.step()
+	p := w.at(w.A, 0, "")
+	p.net.set(answer("/dir/proof/", func(b []byte) []byte {
+		proof, err := ledger.ParseProof(b)
+		check(t, err)
+		proof.Checkpoint = w.signs(ledger.Dir, func(c *ledger.Checkpoint) { c.Root[0] ^= 1 }, "w1", "w2")(proof.Checkpoint)
+		return proof.Format()
+	}))
+	lied(t, p.Sync(t.Context()), "two histories")
+}
+
+// A new key is used once a quorum confirmed it, and refused until then: the
+// exchange takes no older one, and a directory change waits. What is immediate
+// goes while the last quorum is less than a day old.
+func TestNewKeyWaitsForQuorum(t *testing.T) {
+	w := watch(t)
+	w.policy(w.group(2, "w1", "w2", "w3"))
+	w.step()
+	p := w.at(w.A, 0, "")
+	sent, err := p.Send(t.Context(), complaint(w.A.Desk, w.B.Desk))
+	check(t, err)
+	w.sleep("w1", "w2")
+	w.rotate(w.B, false)
+	w.step()
+	// A key that nobody acknowledged changes nothing.
+	_, err = p.Send(t.Context(), complaint(w.A.Desk, w.B.Desk))
+	check(t, err)
+	w.Enter(&directory.DeskEpochAck{D: w.B.Desk, E: 2}, w.B.Officers[1])
+	w.step()
+	is(t, "the desk", p.fresh(t).DeskStanding(w.B.Desk), ledger.Provisional)
+
+	p.net.set(nil)
+	_, err = p.Send(t.Context(), complaint(w.A.Desk, w.B.Desk))
+	refused(t, p, err, "epoch_provisional")
+	immediate := urgent(w, sent.Msg)
+	got, err := p.Send(t.Context(), immediate)
+	check(t, err)
+	if !hasCaution(got.Cautions, office.CautionProvisionalKey) {
+		t.Errorf("cautions %+v", got.Cautions)
+	}
+	w.Clock.Advance(25 * time.Hour)
+	w.step()
+	p.net.set(nil)
+	_, err = p.Send(t.Context(), immediate)
+	refused(t, p, err, "epoch_provisional")
+	_, err = p.Send(t.Context(), complaint(w.A.Desk, w.B.Desk))
+	refused(t, p, err, "epoch_provisional")
+
+	w.sleep()
+	w.step()
+	got, err = p.Send(t.Context(), complaint(w.A.Desk, w.B.Desk))
+	check(t, err)
+	if len(got.Cautions) != 0 {
+		t.Errorf("cautions %+v", got.Cautions)
+	}
+	is(t, "the desk", p.DeskStanding(w.B.Desk), ledger.Confirmed)
+}
+
+// urgent is a message of urgency I.
+func urgent(w *watched, re string) office.Draft {
+	d := complaint(w.A.Desk, w.B.Desk)
+	d.Kind, d.Re, d.Urg, d.Text.Fields, d.Subj = "correction", re, "I", map[string]string{"corrected": "this"}, nil
+	return d
+}
+
+// The key of a desk of one's own, which one holds, needs no witness.
+func TestOwnNewKey(t *testing.T) {
+	w := watch(t)
+	w.policy(w.group(2, "w1", "w2", "w3"))
+	w.step()
+	w.sleep("w1", "w2", "w3")
+	own := w.rotate(w.A, true)
+	w.step()
+	p := w.at(w.A, 0, "")
+	_, err := p.Send(t.Context(), complaint(w.A.Desk, w.B.Desk))
+	refused(t, p, err, "epoch_provisional")
+	check(t, p.Keys.AddDeskEpoch(w.A.Desk, 2, own))
+	_, err = p.Send(t.Context(), complaint(w.A.Desk, w.B.Desk))
+	check(t, err)
+}
+
+// What takes a right away counts at once: a disputed key, an officer who was
+// revoked, a member who left, although nobody confirmed it.
+func TestRevocationsCountAtOnce(t *testing.T) {
+	w := watch(t)
+	w.policy(w.group(2, "w1", "w2", "w3"))
+	second := w.rotate(w.B, true)
+	w.step()
+	p := w.at(w.A, 0, "")
+	check(t, p.Sync(t.Context()))
+	w.sleep("w1", "w2", "w3")
+
+	t.Run("a disputed key", func(t *testing.T) {
+		w.Enter(&directory.DeskEpochDispute{D: w.B.Desk, E: 2, Why: "wrong-package"}, w.B.Officers[1])
+		w.step()
+		sent, err := p.Send(t.Context(), complaint(w.A.Desk, w.B.Desk))
+		check(t, err)
+		reader := w.at(w.B, 1, "")
+		check(t, reader.Keys.AddDeskEpoch(w.B.Desk, 2, second))
+		opened, err := reader.Read(t.Context(), w.B.Desk, sent.Msg) // with the first key, which is undisputed
+		check(t, err)
+		if opened.Text.Body != "body" {
+			t.Errorf("%+v", opened.Text)
+		}
+	})
+	t.Run("an officer", func(t *testing.T) {
+		sent, err := p.Send(t.Context(), complaint(w.A.Desk, w.B.Desk))
+		check(t, err)
+		w.Revoke(w.B, 0)
+		w.step()
+		got, err := p.Send(t.Context(), complaint(w.A.Desk, w.B.Desk))
+		check(t, err)
+		if !hasCaution(got.Cautions, office.CautionStaleKey) {
+			t.Errorf("cautions %+v", got.Cautions)
+		}
+		w.Clock.Advance(25 * time.Hour)
+		w.step()
+		p.net.set(nil)
+		_, err = p.Send(t.Context(), complaint(w.A.Desk, w.B.Desk))
+		refused(t, p, err, "epoch_stale")
+		_, err = p.Send(t.Context(), urgent(w, sent.Msg))
+		check(t, err)
+	})
+}
+
+// Nobody gets a desk's key whom witnesses did not confirm; somebody who left
+// gets none at once.
+func TestStaffUnderQuorum(t *testing.T) {
+	w := watch(t)
+	w.policy(w.group(2, "w1", "w2", "w3"))
+	w.step()
+	p := w.at(w.A, 0, "")
+	check(t, p.Sync(t.Context()))
+	w.sleep("w1", "w2", "w3")
+	w.hire(w.A, "A")
+	w.step()
+	p.net.set(nil)
+	_, err := p.Rotate(t.Context(), w.A.Desk, "yearly")
+	refused(t, p, err, "member_provisional")
+	w.sleep()
+	w.step()
+	p.ConfirmWithin = time.Millisecond
+	if _, err := p.Rotate(t.Context(), w.A.Desk, "yearly"); err != nil && !isNotConfirmed(err) {
+		t.Error(err)
+	}
+	w.step()
+	e, ok := p.fresh(t).Directory().LatestEpoch(w.A.Desk)
+	if !ok || e.E != 2 || len(e.Pkg) != 3 {
+		t.Errorf("%+v", e)
+	}
+	w.sleep("w1", "w2", "w3")
+	w.Enter(&directory.DeskMembers{D: w.A.Desk, Members: slices.Sorted(slices.Values(w.A.Users[:]))}, registrars("A")[0])
+	w.step()
+	if _, err := p.Rotate(t.Context(), w.A.Desk, "member-left"); err != nil && !isNotConfirmed(err) {
+		t.Error(err)
+	}
+	w.step()
+	if e, _ := p.fresh(t).Directory().LatestEpoch(w.A.Desk); e.E != 3 || len(e.Pkg) != 2 {
+		t.Errorf("%+v", e)
+	}
+}
+
+// A message from somebody whom witnesses did not confirm is opened, and says so;
+// one whose key is revoked with effect before it deserves a second look.
+func TestSenderUnderQuorum(t *testing.T) {
+	w := watch(t)
+	w.policy(w.group(2, "w1", "w2", "w3"))
+	w.step()
+	w.sleep("w1", "w2", "w3")
+	hired := w.hire(w.A, "A")
+	w.step()
+	sent, err := w.atRing(w.A, hired, "").Send(t.Context(), complaint(w.A.Desk, w.B.Desk))
+	check(t, err)
+	w.step()
+	p := w.at(w.B, 0, "")
+	read := func(want ledger.Standing, doubted bool) {
+		t.Helper()
+		opened, err := p.Read(t.Context(), w.B.Desk, sent.Msg)
+		check(t, err)
+		if opened.Sender.Standing != want || (opened.Sender.Doubted != 0) != doubted {
+			t.Errorf("%+v", opened.Sender)
+		}
+	}
+	read(ledger.Provisional, false)
+	w.sleep()
+	w.step()
+	read(ledger.Confirmed, false)
+	officer, _ := w.Directory().OfficerByKey(statement.KeyID(hired.key.Public()))
+	w.sleep("w1", "w2", "w3")
+	w.Enter(&directory.OfficerRevoke{U: officer.U, Key: officer.KeyID, From: sent.Meta.At - 1, Reason: "device-lost"}, registrars("A")[0])
+	w.step()
+	read(ledger.Confirmed, true)
+}
+
+// The last changes of one's own keys are told, with who made them and who
+// vouches for them.
+func TestChanges(t *testing.T) {
+	w := watch(t)
+	w.policy(w.group(2, "w1", "w2", "w3"))
+	w.step()
+	w.sleep("w1", "w2", "w3")
+	w.rotate(w.B, true) // somebody else's
+	w.rotate(w.A, true)
+	w.Revoke(w.A, 1)
+	w.step()
+	p := w.at(w.A, 0, "")
+	check(t, p.Sync(t.Context()))
+	n := w.Directory().N()
+	list := p.Changes(w.A.Inst, []string{w.A.Desk}, 4)
+	want := []struct {
+		idx      int64
+		what     string
+		about    string
+		by       string
+		standing ledger.Standing
+	}{
+		{n - 1, "officer.revoke", w.A.Users[1], statement.KeyID(registrars("A")[0].Public()), ledger.Provisional},
+		{n - 2, "desk.epoch.ack", w.A.Desk, w.A.Users[1], ledger.Provisional},
+		{n - 3, "desk.epoch", w.A.Desk, w.A.Users[0], ledger.Provisional},
+	}
+	if len(list) != 4 {
+		t.Fatalf("%+v", list)
+	}
+	for i, x := range want {
+		if c := list[i]; c.Idx != x.idx || c.What != x.what || c.About != x.about || len(c.By) != 1 || c.By[0] != x.by || c.Standing != x.standing {
+			t.Errorf("%+v, want %+v", c, x)
+		}
+	}
+	if c := list[3]; c.What != "desk.epoch.ack" || c.Epoch != 1 || c.Standing != ledger.Confirmed {
+		t.Errorf("%+v", c)
+	}
+}
