@@ -19,9 +19,15 @@ func check(t testing.TB, err error) {
 // world is a demonstration with observers.
 func world(t *testing.T, n, quorum int, codes ...string) (*demo.World, []*demo.Observer) {
 	t.Helper()
+	return worldIn(t, "", n, quorum, codes...)
+}
+
+// worldIn keeps it in a folder, "" for a temporary one.
+func worldIn(t *testing.T, dir string, n, quorum int, codes ...string) (*demo.World, []*demo.Observer) {
+	t.Helper()
 	clock := demo.NewClock(time.Now().UnixMilli())
 	clock.Run()
-	w, err := demo.Open(context.Background(), demo.Options{Clock: clock, Codes: codes})
+	w, err := demo.Open(context.Background(), demo.Options{Dir: dir, Clock: clock, Codes: codes})
 	check(t, err)
 	t.Cleanup(func() {
 		if err := w.Close(); err != nil {
