@@ -34,6 +34,7 @@ func TestDatabaseKilled(t *testing.T) {
 	c := pgtest.Start(t, pgtest.Options{})
 	f, d := openDaemon(t, c.Database(t))
 	s := f.besiege(32, nil)
+	reader, desk := f.clientBy(nil), f.sender("swc-kraljevo", "legal").desk.ID
 	for i := range rounds(10) {
 		time.Sleep(time.Duration(20+rand.IntN(400)) * time.Millisecond)
 		if i%2 == 0 {
@@ -41,6 +42,8 @@ func TestDatabaseKilled(t *testing.T) {
 		} else {
 			c.Stop("immediate")
 		}
+		_, err := reader.Feed(t.Context(), desk, 0, 1)
+		unavailable(t, err) // and not a fault of the program
 		c.Start()
 		s.more(1)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -93,8 +94,15 @@ func (b bulky) send(c *client.Client) (acknowledged, error) {
 	return acknowledged{b.msg, item}, err
 }
 
-func (f *field) plainClient(s statement.Signer) *client.Client {
-	c, err := client.New(f.URL, s, func() int64 { return time.Now().UnixMilli() }, client.Options{Attempts: 1})
+func (f *field) plainClient(s statement.Signer) *client.Client { return f.clientOver(s, nil) }
+
+// clientBy is the usual sender's connection over some way.
+func (f *field) clientBy(way http.RoundTripper) *client.Client {
+	return f.clientOver(f.sender("swc-kraljevo", "legal").signer(), way)
+}
+
+func (f *field) clientOver(s statement.Signer, way http.RoundTripper) *client.Client {
+	c, err := client.New(f.URL, s, func() int64 { return time.Now().UnixMilli() }, client.Options{Attempts: 1, Transport: way})
 	f.must(err)
 	return c
 }
