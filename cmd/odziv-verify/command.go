@@ -27,6 +27,8 @@ type program struct {
 	quiet    bool
 	progress bool
 	compare  bool
+	convict  bool
+	policy   string
 
 	trust audit.Trust
 	exit  int
@@ -46,7 +48,15 @@ func (p *program) command() *cobra.Command {
 It finds out by itself which of them a file is. Everything rests on the genesis:
 compare its hash with the annex of the agreement, or give it with --genesis. With
 a bundle among the files, evidence files are held against its full directory, so
-that a key revoked at the time shows.
+that a key revoked at the time shows, and all files against its trees, so that a
+second history shows.
+
+A report says how far others vouch for it: unwitnessed (nobody is asked),
+provisional (fewer cosigned than the directory asks for), confirmed. With --policy
+your own policy of witnesses (C2SP tlog-policy) must be satisfied as well.
+
+With --convict, name a silence file and the evidence file of what answered it: it
+verifies if the two cannot both be true, so that the operator is convicted.
 
 Exit codes:
   0  everything verifies (without --genesis: but nothing says whose it is)
@@ -57,7 +67,9 @@ Exit codes:
   odziv-verify evidence.json --genesis 1432ddf20c3d0fe5e41bb3712230c3300ce89fced5ac460e970b95bad01d7cfa
   odziv-verify bundle.zip evidence.json receipt.json --json
   odziv-verify entry.tlog-proof --entry leaf.json --log-key exchange.example/ev+1f0c7e9a+AY…
-  odziv-verify --compare january.zip june.zip --lang sr`,
+  odziv-verify --compare january.zip june.zip --lang sr
+  odziv-verify --convict silence.json answer.json
+  odziv-verify bundle.zip --policy witnesses.txt`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			if err := p.check(files); err != nil {
@@ -70,6 +82,8 @@ Exit codes:
 	flags.StringVar(&p.genesis, "genesis", "", "hash of the genesis, from the annex of the agreement (64 hex digits)")
 	flags.StringVar(&p.entry, "entry", "", "file of the entry that a .tlog-proof is about")
 	flags.StringVar(&p.logKey, "log-key", "", "verifier key of the log that a .tlog-proof is of")
+	flags.StringVar(&p.policy, "policy", "", "file with a policy of witnesses that must be satisfied (C2SP tlog-policy); its log lines may name the key of a .tlog-proof")
+	flags.BoolVar(&p.convict, "convict", false, "tell whether a silence file and an evidence file convict the operator")
 	flags.BoolVar(&p.compare, "compare", false, "tell as well whether two bundles show one history")
 	flags.StringVar(&p.lang, "lang", audit.English, "language of the report: en, sr, sr-latn")
 	flags.BoolVar(&p.quiet, "quiet", false, "print only what does not verify")
@@ -88,7 +102,27 @@ func (p *program) check(files []string) error {
 	if p.compare && len(files) != 2 {
 		return cli.UsageError("--compare: name two bundles")
 	}
+	if p.convict && (len(files) != 2 || p.compare) {
+		return cli.UsageError("--convict: name a silence file and the evidence file of what answered it")
+	}
 	p.trust.Genesis = p.genesis
+	return p.readPolicy()
+}
+
+// maxPolicy bounds a policy file, in bytes.
+const maxPolicy = 16 << 10
+
+func (p *program) readPolicy() error {
+	if p.policy == "" {
+		return nil
+	}
+	text, err := cli.ReadFile(p.policy, maxPolicy)
+	if err == nil {
+		p.trust.Policy, err = audit.ParsePolicy(string(text))
+	}
+	if err != nil {
+		return cli.UsageError("--policy: %s: %s", clean(p.policy), clean(err.Error()))
+	}
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"os"
 	"os/exec"
@@ -18,6 +19,8 @@ import (
 
 	"github.com/odziv/odziv/internal/audit"
 	"github.com/odziv/odziv/internal/audit/audittest"
+	"github.com/odziv/odziv/internal/evidence"
+	"github.com/odziv/odziv/internal/statement"
 	"github.com/odziv/odziv/ledger"
 )
 
@@ -65,6 +68,7 @@ func makeFiles(t *testing.T) map[string][]byte {
 	w := audittest.New(t, false)
 	w.Story()
 	w.Publish()
+	key, policy := witness(t)
 	chain := audit.Chain{Leaf: func(idx int64) ([]byte, error) { return w.Leaves[idx], nil },
 		Proof: func(idx int64) ([]byte, error) { return w.Proof(ledger.Dir, idx), nil }}
 	pieces := func(idx int64) audit.Pieces {
@@ -86,12 +90,18 @@ func makeFiles(t *testing.T) map[string][]byte {
 		"five.json":       must(w.Openings[5].Leaf()),
 		"six.json":        must(w.Openings[6].Leaf()),
 		"small.zip":       bundle(t, w),
+		"witnesses.txt":   policy,
+		"cosigned.proof":  cosigned(t, key, w.Proof(ledger.Ev, 5)),
+		"answer.json":     must(audit.BuildEvidence(pieces(audittest.Answer), chain)),
 	}
 	w.Fill(5)
 	w.Publish()
 	files["large.zip"] = bundle(t, w)
+	denial := deny(t, w)
+	w.Publish()
+	files["denial.json"] = must(audit.BuildEvidence(pieces(denial), chain))
 	fork := audittest.New(t, false)
-	fork.Fill(3)
+	fork.Fill(12)
 	fork.Publish()
 	files["fork.zip"] = bundle(t, fork)
 	demo := audittest.New(t, true)
@@ -102,6 +112,47 @@ func makeFiles(t *testing.T) map[string][]byte {
 	files["altered.json"] = bytes.Replace(files["evidence.json"], []byte(`"kind":"concern"`), []byte(`"kind":"answer"`), 1)
 	files["steering.json"] = []byte("{\"type\":\"application/vnd.odziv.evidence.v1+json\",\"x\x1b[31m\":1}")
 	return files
+}
+
+// deny records that what the story answered is open, which is a lie.
+func deny(t *testing.T, w *audittest.World) int64 {
+	t.Helper()
+	o := w.Opened(audittest.Concern, "answer-high")
+	d := w.Draft(evidence.Silence, audittest.ID("x", "denial"), "")
+	data, err := statement.Marshal(evidence.DutyData{Due: o.Due, O: o.O, Obligee: o.EE, Obligor: o.OR, Rule: o.Rule, Size: d.Meta.Idx, State: "open"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Priv.Data, d.Desks = data, []string{o.EE, o.OR}
+	return w.Record(d)
+}
+
+// witness is a cosigner, and a policy that asks for it and names the log.
+func witness(t *testing.T) (*ledger.CosigningKey, []byte) {
+	t.Helper()
+	key, err := ledger.NewCosigningKey("witness.example", audittest.Seed("witness"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key, fmt.Appendf(nil, "log %s\nwitness w %s\nquorum w\n", audittest.LogKey(ledger.Ev), key.VerifierKey())
+}
+
+// cosigned adds a cosignature to a proof.
+func cosigned(t *testing.T, key *ledger.CosigningKey, proof []byte) []byte {
+	t.Helper()
+	p, err := ledger.ParseProof(proof)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := ledger.ParseVerifierKey(audittest.LogKey(ledger.Ev))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := ledger.ParseCheckpoint(p.Checkpoint, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(proof, key.Cosign(c, audittest.Start+audittest.Day)...)
 }
 
 func bundle(t *testing.T, w *audittest.World) []byte {

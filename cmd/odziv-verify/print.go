@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -74,10 +75,20 @@ func hint(r *result) string {
 	switch {
 	case r.Verdict == verdictUnreadable:
 		return "name an evidence file, a consent receipt, an audit bundle (zip) or a .tlog-proof"
+	case r.Report.Kind == audit.KindConvict && r.Report.Convict == nil:
+		return "nothing is proven against the operator by these two; --convict takes the silence file first, then the evidence file of an entry before it"
+	case anyFinding(r, "two histories"):
+		return "keep every file as it is: two signed checkpoints that contradict each other convict whoever signed them; tell the auditor and the witnesses"
+	case strings.Contains(r.Error, "the policy you gave"), anyFinding(r, "the policy you gave"):
+		return "get a file made later, when more witnesses cosigned; or check the policy"
 	case strings.Contains(r.Error, "not the one you gave"), len(r.Findings) > 0 && strings.Contains(r.Findings[0].What, "not the one you gave"):
 		return "compare the hash after --genesis with the annex of the agreement, digit by digit"
 	}
 	return "keep the file as it is; get another copy from whoever issued it, and if that does not verify either, tell the auditor"
+}
+
+func anyFinding(r *result, what string) bool {
+	return slices.ContainsFunc(r.Findings, func(f audit.Finding) bool { return strings.Contains(f.What, what) })
 }
 
 func (p *program) report(w io.Writer, r *result) {

@@ -35,8 +35,12 @@ const (
 // verify verifies bundles first, for their directories serve the other files,
 // and reports in the order given.
 func (p *program) verify(cmd *cobra.Command, files []string) error {
+	if p.convict {
+		return p.convicted(cmd, files[0], files[1])
+	}
 	results := make([]result, len(files))
 	var rest []int
+	var bundles []string // that verify
 	for i, name := range files {
 		kind, err := kindOf(name)
 		if err != nil {
@@ -47,12 +51,19 @@ func (p *program) verify(cmd *cobra.Command, files []string) error {
 			rest = append(rest, i)
 			continue
 		}
-		results[i] = p.bundle(cmd, name)
+		if results[i] = p.bundle(cmd, name); results[i].code == exitVerified {
+			bundles = append(bundles, name)
+		}
 	}
 	for _, i := range rest {
 		var err error
 		if results[i], err = p.small(files[i]); err != nil {
 			return err
+		}
+		for _, name := range bundles {
+			if err := p.beside(cmd.Context(), name, &results[i]); err != nil {
+				return err
+			}
 		}
 	}
 	out := output{Files: results}
@@ -139,8 +150,8 @@ func (p *program) proof(name string, data []byte) (result, error) {
 	if p.entry == "" {
 		return result{}, cli.UsageError("%s: the proof is about an entry: name its file with --entry", clean(name))
 	}
-	if p.logKey == "" && p.trust.Directory == nil {
-		return result{}, cli.UsageError("%s: whose log it is must be known: give --log-key, or a bundle as well", clean(name))
+	if p.logKey == "" && p.trust.Directory == nil && p.trust.Policy == nil {
+		return result{}, cli.UsageError("%s: whose log it is must be known: give --log-key, --policy with a log line, or a bundle as well", clean(name))
 	}
 	entry, err := readBounded(p.entry)
 	if err != nil {
@@ -185,21 +196,80 @@ func unreadable(name string, err error) result {
 	return result{File: name, Verdict: verdictUnreadable, Findings: []audit.Finding{}, Error: err.Error(), code: exitUnreadable}
 }
 
+// beside holds a file that verifies against a bundle that does.
+func (p *program) beside(ctx context.Context, bundle string, r *result) error {
+	if r.code != exitVerified {
+		return nil
+	}
+	data, err := readBounded(r.File)
+	if err != nil {
+		return err
+	}
+	var entry []byte
+	if r.Report.Kind == audit.KindProof {
+		if entry, err = readBounded(p.entry); err != nil {
+			return err
+		}
+	}
+	f, shut, err := open(bundle)
+	if err != nil {
+		return err
+	}
+	defer shut()
+	facts, found, err := audit.CompareFile(ctx, f, data, entry)
+	report := r.Report
+	report.Facts = append(report.Facts, facts...)
+	for i := range found {
+		found[i].What = bundle + ": " + found[i].What
+	}
+	*r = concluded(r.File, report, found, err)
+	return nil
+}
+
+// open opens a bundle to compare.
+func open(name string) (file audit.File, shut func(), err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return file, nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return file, nil, err
+	}
+	return audit.File{R: f, Size: info.Size()}, func() { f.Close() }, nil
+}
+
+// convicted holds a silence file against an evidence file.
+func (p *program) convicted(cmd *cobra.Command, silence, answer string) error {
+	r := p.conviction(silence, answer)
+	p.worse(r.code)
+	return p.print(cmd, &output{Files: []result{r}})
+}
+
+func (p *program) conviction(silence, answer string) result {
+	var data [2][]byte
+	for i, name := range []string{silence, answer} {
+		var err error
+		if data[i], err = readBounded(name); err != nil {
+			return unreadable(name, err)
+		}
+	}
+	report, err := audit.Convict(data[0], data[1], p.trust)
+	return concluded(silence+" and "+answer, report, nil, err)
+}
+
 // compared holds two bundles against each other.
 func (p *program) compared(ctx context.Context, names []string) (*result, error) {
 	var files [2]audit.File
 	for i, name := range names {
-		f, err := os.Open(name)
+		f, shut, err := open(name)
 		if err != nil {
 			r := unreadable(name, err)
 			return &r, nil
 		}
-		defer f.Close()
-		info, err := f.Stat()
-		if err != nil {
-			return nil, err
-		}
-		files[i] = audit.File{R: f, Size: info.Size()}
+		defer shut()
+		files[i] = f
 	}
 	facts, found, err := audit.CompareBundles(ctx, files[0], files[1])
 	r := concluded(names[0]+" and "+names[1], audit.Report{Kind: audit.KindBundle, Facts: facts}, found, err)
