@@ -16,7 +16,8 @@ import (
 
 func TestFailures(t *testing.T) {
 	seen := map[string]bool{}
-	for _, f := range []*Failure{ErrFull, ErrBusy, ErrReadOnly, ErrDamaged, ErrDisk, ErrNoFile, ErrExists, ErrSchema, ErrOutcome, ErrRefused, ErrClosed} {
+	for _, f := range []*Failure{ErrFull, ErrBusy, ErrReadOnly, ErrDamaged, ErrDisk, ErrNoFile, ErrExists, ErrSchema, ErrOutcome, ErrRefused, ErrClosed,
+		ErrName, ErrUnreachable, ErrLogin, ErrForbidden, ErrOutdated, ErrNotDurable} {
 		if f.Error() == "" || f.Hint() == "" || seen[f.Error()] || strings.HasSuffix(f.Hint(), ".") {
 			t.Errorf("failure %q with hint %q", f.Error(), f.Hint())
 		}

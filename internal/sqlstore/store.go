@@ -33,8 +33,8 @@ type Store struct {
 
 var _ exchange.Store = (*Store)(nil)
 
-// Open opens a database that exists, "sqlite:PATH" or "postgres://…" as
-// [postgres] explains, and brings an older schema up to date. It refuses a newer
+// Open opens a database that exists, "sqlite:PATH" or
+// "postgres://LOGIN@HOST/DATABASE" with parameters of lib/pq, and brings an older schema up to date. It refuses a newer
 // one, and a database that is something else.
 func Open(ctx context.Context, dsn string) (*Store, error) {
 	if isPostgres(dsn) {
