@@ -96,19 +96,27 @@ func Run(ctx context.Context, cfg Config) error {
 // publishing is the signer's loop. A failure of the store is tried again; a
 // rollback ends the server.
 func (cfg *Config) publishing(log ledger.Log, p *ledger.Publisher, watch *watching) func(context.Context) error {
-	return cfg.every(cfg.SignEvery, func(ctx context.Context) error {
-		now := cfg.Exchange.Clock.Now()
-		last, _, err := p.Step(ctx, now)
+	return cfg.every(cfg.SignEvery, func(ctx context.Context) error { return cfg.publish(ctx, log, p, watch) })
+}
+
+// publish is one step of the signer, under the policy of witnesses that is on
+// record now, whichever server recorded it.
+func (cfg *Config) publish(ctx context.Context, log ledger.Log, p *ledger.Publisher, watch *watching) error {
+	now := cfg.Exchange.Clock.Now()
+	var last ledger.Published
+	err := cfg.Exchange.Follow(ctx)
+	if err == nil {
+		last, _, err = p.Step(ctx, now)
 		watch.note(log, p.Doubts(), last, now)
-		if errors.Is(err, ledger.ErrRollback) || errors.Is(err, ledger.ErrAnchorEmpty) || errors.Is(err, ledger.ErrTreeMismatch) {
-			cfg.Exchange.Halt(err) // before the listener has ended
-			return err
-		}
-		if err != nil && ctx.Err() == nil {
-			cfg.Log.Warn("no checkpoint this time", "error", err)
-		}
-		return nil
-	})
+	}
+	if errors.Is(err, ledger.ErrRollback) || errors.Is(err, ledger.ErrAnchorEmpty) || errors.Is(err, ledger.ErrTreeMismatch) {
+		cfg.Exchange.Halt(err) // before the listener has ended
+		return err
+	}
+	if err != nil && ctx.Err() == nil {
+		cfg.Log.Warn("no checkpoint this time", "error", err)
+	}
+	return nil
 }
 
 // clockEvery is how often a server that nobody writes to reads the store's clock.
