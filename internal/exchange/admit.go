@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/odziv/odziv/consent"
 	"github.com/odziv/odziv/internal/rules"
 	"github.com/odziv/odziv/keys/directory"
@@ -72,7 +74,7 @@ func (s *section) checkHead(d messaging.DirHead) error {
 	if d.N > s.log[ledger.Dir].Head().Size {
 		return unknown
 	}
-	root, err := ledger.RootAt(s.ctx, s.tx, ledger.Dir, d.N)
+	root, err := s.dirRoot(d.N)
 	if err != nil {
 		return err
 	}
@@ -90,6 +92,15 @@ func (s *section) checkHead(d messaging.DirHead) error {
 		return unknown
 	}
 	return nil
+}
+
+// dirRoot is the root that the directory had at a size. Most senders saw the
+// present one, whose root was read with the head.
+func (s *section) dirRoot(size int64) (tlog.Hash, error) {
+	if head := s.log[ledger.Dir].Head(); size == head.Size {
+		return head.Root, nil
+	}
+	return ledger.RootAt(s.ctx, s.tx, ledger.Dir, size)
 }
 
 // checkSender wants an officer who may act for the desk now.

@@ -1,11 +1,13 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 
 	"github.com/odziv/odziv/internal/rules"
@@ -120,6 +122,7 @@ type job struct {
 	caller Caller
 	run    func(s *section) error
 	refuse *refusalRecord // what to record when a rule says no
+	wants  *Wanted        // what a message will ask; nil: the job works on the store itself
 	err    error
 	done   chan struct{}
 }
@@ -128,8 +131,14 @@ type job struct {
 // transaction is durable. After an error that is no *Refusal the outcome is
 // unknown: the caller repeats, which is harmless.
 func submit[T any](ctx context.Context, x *Exchange, c Caller, rec *refusalRecord, f func(s *section) (T, error)) (T, error) {
+	return submitStaged(ctx, x, c, rec, nil, f)
+}
+
+// submitStaged is submit for a job that knows what it will ask. It may run f
+// twice: only the last time counts.
+func submitStaged[T any](ctx context.Context, x *Exchange, c Caller, rec *refusalRecord, wants *Wanted, f func(s *section) (T, error)) (T, error) {
 	var result T
-	j := &job{caller: c, refuse: rec, done: make(chan struct{}), run: func(s *section) (err error) {
+	j := &job{caller: c, refuse: rec, wants: wants, done: make(chan struct{}), run: func(s *section) (err error) {
 		defer recovered(&err)
 		result, err = f(s)
 		return err
@@ -170,8 +179,24 @@ func (x *Exchange) Run(ctx context.Context) error {
 	}
 }
 
-// gather takes what waits beside first, without waiting itself.
+// gather takes what waits beside first, without waiting itself. Messages come
+// last, so that they share a stage: all of these jobs wait at the same time, so
+// each may be first.
 func (x *Exchange) gather(first *job) []*job {
+	jobs := x.waiting(first)
+	slices.SortStableFunc(jobs, func(a, b *job) int { return cmp.Compare(a.staged(), b.staged()) })
+	return jobs
+}
+
+// staged is 1 for a job that can work on a stage, else 0.
+func (j *job) staged() int {
+	if j.wants != nil {
+		return 1
+	}
+	return 0
+}
+
+func (x *Exchange) waiting(first *job) []*job {
 	jobs := append(make([]*job, 0, maxGroup), first)
 	for len(jobs) < maxGroup {
 		select {
@@ -186,6 +211,28 @@ func (x *Exchange) gather(first *job) []*job {
 
 // group runs jobs in one transaction and answers all after the commit.
 func (x *Exchange) group(ctx context.Context, jobs []*job) {
+	err := x.transact(ctx, jobs, true)
+	if errors.Is(err, errUnsettled) {
+		// A row that the store refuses spoils what was held back with it. Nothing
+		// was committed: each job works on the store itself, and fails alone.
+		x.Log.Error("a group of messages could not be stored; trying one by one", "error", err)
+		err = x.transact(ctx, jobs, false)
+	}
+	for _, j := range jobs {
+		if err != nil {
+			j.err = x.unknown(err)
+		}
+		close(j.done)
+	}
+}
+
+// errUnsettled says that nothing was committed because what the stage held back
+// could not be stored.
+var errUnsettled = errors.New("exchange: what was held back could not be stored")
+
+// transact runs jobs in one transaction, messages on a stage or, like all others,
+// on the store itself.
+func (x *Exchange) transact(ctx context.Context, jobs []*job, staged bool) error {
 	var after *directory.State
 	var done *section
 	err := x.Store.Write(ctx, func(tx Tx) error {
@@ -193,10 +240,21 @@ func (x *Exchange) group(ctx context.Context, jobs []*job) {
 		if err != nil {
 			return err
 		}
-		for _, j := range jobs {
+		if err := s.useNonces(jobs); err != nil {
+			return err
+		}
+		s.staging = staged
+		for i, j := range jobs {
+			if j.err != nil {
+				continue
+			}
+			s.rest = jobs[i:]
 			// What fails here fails for this job alone: its savepoint is rolled
 			// back. If it is the store that fails, so will the commit.
-			if j.err = s.attempt(j); fatal(j.err) {
+			if j.err = s.attempt(j); s.unsettled != nil {
+				break
+			}
+			if fatal(j.err) {
 				j.err = x.unknown(j.err)
 			}
 		}
@@ -207,12 +265,7 @@ func (x *Exchange) group(ctx context.Context, jobs []*job) {
 		x.adopt(after)
 		x.floor.raise(done.log)
 	}
-	for _, j := range jobs {
-		if err != nil {
-			j.err = x.unknown(err)
-		}
-		close(j.done)
-	}
+	return err
 }
 
 // adopt publishes the directory as committed, never an older one.

@@ -19,13 +19,20 @@ import (
 type section struct {
 	x   *Exchange
 	ctx context.Context
-	tx  Tx
+	tx  Tx    // the store, or the stage while a message is decided on
 	now int64 // read under the lock
 	at  int64 // META.at: now, never before the previous leaf
 	dir *directory.State
 	log [2]*ledger.Batch
 
 	incomplete bool // some opening is missing: nothing may be recorded
+
+	store   Tx
+	stage   *stage // nil: the job at hand works on the store
+	staging bool   // messages work on a stage
+	rest    []*job // the job at hand and those after it
+
+	unsettled error // why the stage could not be stored
 
 	opened []obligation.Obligation // by the job at hand
 	told   map[string]bool         // desks that an opening of the job reached
@@ -34,7 +41,7 @@ type section struct {
 // begin opens the section: it checks the edge of both trees, catches up with
 // directory entries of other servers, and refuses a clock that jumped.
 func (x *Exchange) begin(ctx context.Context, tx Tx) (*section, error) {
-	s := &section{x: x, ctx: ctx, tx: tx}
+	s := &section{x: x, ctx: ctx, tx: tx, store: tx}
 	for _, l := range ledger.Logs {
 		b, err := ledger.NewBatch(ctx, tx, l)
 		if err != nil {
@@ -56,10 +63,12 @@ func (x *Exchange) begin(ctx context.Context, tx Tx) (*section, error) {
 	return s, nil
 }
 
-// attempt runs one job. Its nonce counts whatever becomes of the job; what the
-// job wrote counts only if it succeeds.
+// attempt runs one job. What it wrote counts only if it succeeds.
 func (s *section) attempt(j *job) error {
-	if err := s.useNonce(j.caller); err != nil {
+	if done, err := s.attemptStaged(j); done {
+		return err
+	}
+	if err := s.settle(); err != nil {
 		return err
 	}
 	s.opened, s.told = nil, map[string]bool{}
@@ -73,11 +82,50 @@ func (s *section) attempt(j *job) error {
 	return err
 }
 
+// attemptStaged runs a job on the stage. It is done when it succeeded, or was
+// refused without a leaf; else it left nothing and the store decides.
+func (s *section) attemptStaged(j *job) (done bool, err error) {
+	if !s.staging || j.wants == nil {
+		return false, nil
+	}
+	if err := s.gather(); err != nil {
+		return false, err
+	}
+	s.opened, s.told = nil, map[string]bool{}
+	dir, dirMark, evMark := s.dir, s.log[ledger.Dir].Mark(), s.log[ledger.Ev].Mark()
+	s.stage.begin()
+	s.tx = s.stage
+	err = j.run(s)
+	s.tx = s.store
+	if err == nil && !s.stage.beyond {
+		return true, nil
+	}
+	s.stage.rollback()
+	s.dir = dir
+	s.log[ledger.Dir].Rollback(dirMark)
+	s.log[ledger.Ev].Rollback(evMark)
+	var r *Refusal
+	return !s.stage.beyond && errors.As(err, &r) && !r.leaf, err
+}
+
+// settle stores what the stage holds back and leaves it: a job that works on the
+// store itself may change whatever the stage knows. After a failure nothing of
+// the group may be kept.
+func (s *section) settle() error {
+	if s.stage != nil {
+		if err := s.stage.settle(s.ctx); err != nil {
+			s.unsettled = fmt.Errorf("%w: %w", errUnsettled, err)
+		}
+		s.stage = nil
+	}
+	return s.unsettled
+}
+
 // within runs f so that all it did counts, or nothing: in the store, in the
 // trees and in the directory.
 func (s *section) within(f func() error) error {
 	dir, dirMark, evMark := s.dir, s.log[ledger.Dir].Mark(), s.log[ledger.Ev].Mark()
-	err := s.tx.Savepoint(s.ctx, f)
+	err := s.store.Savepoint(s.ctx, f)
 	if err != nil {
 		s.dir = dir
 		s.log[ledger.Dir].Rollback(dirMark)
@@ -86,24 +134,55 @@ func (s *section) within(f func() error) error {
 	return err
 }
 
-// useNonce spends a request's nonce. The server's own writes have none.
-func (s *section) useNonce(c Caller) error {
-	if c.Key == "" {
+// useNonces spends the nonces of all requests, whatever becomes of them, and
+// refuses the jobs whose nonce was used before. The server's own writes have
+// none.
+func (s *section) useNonces(jobs []*job) error {
+	var nonces []Nonce
+	var signed []*job
+	for _, j := range jobs {
+		if j.err = nil; j.caller.Key != "" {
+			nonces = append(nonces, Nonce{Key: j.caller.Key, Nonce: j.caller.Nonce})
+			signed = append(signed, j)
+		}
+	}
+	if len(nonces) == 0 {
 		return nil
 	}
-	fresh, err := s.tx.UseNonce(s.ctx, c.Key, c.Nonce, s.now)
+	fresh, err := s.store.UseNonces(s.ctx, nonces, s.now)
 	if err != nil {
 		return err
 	}
-	if !fresh {
-		return refuse(Unauthentic, "nonce", "this request was received before").
-			hint("sign the request again with a new nonce")
+	for i, j := range signed {
+		if !fresh[i] {
+			j.err = refuse(Unauthentic, "nonce", "this request was received before").
+				hint("sign the request again with a new nonce")
+		}
 	}
 	return nil
 }
 
-// flush writes the trees.
+// gather begins a stage, unless there is one: it reads ahead what the messages
+// among the jobs to come will ask.
+func (s *section) gather() (err error) {
+	if s.stage != nil {
+		return nil
+	}
+	var wants []*Wanted
+	for _, j := range s.rest {
+		if j.wants != nil && j.err == nil {
+			wants = append(wants, j.wants)
+		}
+	}
+	s.stage, err = newStage(s.ctx, s.store, wantAll(wants))
+	return err
+}
+
+// flush writes what is held back, and the trees.
 func (s *section) flush() error {
+	if err := s.settle(); err != nil {
+		return err
+	}
 	for _, l := range ledger.Logs {
 		if _, err := s.log[l].Flush(s.ctx, s.at); err != nil {
 			return err

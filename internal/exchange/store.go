@@ -153,6 +153,8 @@ type Scratch interface {
 	UploadView
 	// UseNonce records a request's nonce; fresh is false when it was used.
 	UseNonce(ctx context.Context, key, nonce string, at int64) (fresh bool, err error)
+	// UseNonces is UseNonce for each in turn, with few statements.
+	UseNonces(ctx context.Context, nonces []Nonce, at int64) (fresh []bool, err error)
 	PutUpload(ctx context.Context, u UploadRow) error
 	PutChunk(ctx context.Context, msg string, part int, off int64, data []byte) error
 	PutShred(ctx context.Context, msg, period string, wrapped []byte) error
@@ -177,6 +179,13 @@ type Tx interface {
 	// Savepoint runs f; if f returns an error, nothing f wrote is kept and the
 	// error is returned, but the transaction goes on.
 	Savepoint(ctx context.Context, f func() error) error
+
+	// Gather reads many rows with few statements: what the methods of [View] with
+	// the names of its members would answer.
+	Gather(ctx context.Context, w *Wanted) (*Known, error)
+	// PutAll stores many rows with few statements: what the Put methods would
+	// store for one after the other. If one of them is refused, so are all.
+	PutAll(ctx context.Context, r *Rows) error
 
 	PutOpening(ctx context.Context, idx int64, o evidence.Opening) error
 	// EraseUpload destroys the shred key of a message, then its chunks and

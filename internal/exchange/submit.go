@@ -81,7 +81,7 @@ func (x *Exchange) submitNotices(ctx context.Context, c Caller, id string, notic
 			doc.Digest = chainDigest(doc.Digest, digest)
 		}
 	}
-	return submit(ctx, x, c, rec, func(s *section) ([]evidence.Item, error) {
+	return submitStaged(ctx, x, c, rec, wantNotices(id, notices), func(s *section) ([]evidence.Item, error) {
 		if items, done, err := s.answered(doc, len(notices)); done || err != nil {
 			return items, err
 		}
