@@ -144,6 +144,17 @@ var lies = []lie{
 		d.Priv.Data, _ = statement.Marshal(evidence.ErasureData{Erased: []evidence.Erased{{Idx: 2000, To: []evidence.Delivery{}}}, Ground: "request"})
 		w.Append(d)
 	}, "erased: 2000 is no earlier entry"},
+	{"a grant of more than there was", func(w *audittest.World) { w.Append(granted(w, audittest.Given, audittest.Concern, audittest.Again)) }, "hist: "},
+	{"a grant of less", func(w *audittest.World) { w.Append(granted(w, audittest.Concern)) }, "hist: "},
+	{"a grant without its history", func(w *audittest.World) {
+		d := granted(w)
+		d.Priv.Hist = nil
+		w.Append(d)
+	}, "hist: "},
+	{"a history of no grant", told(nil, func(_ *audittest.World, d *audittest.Draft) {
+		hist := evidence.HistoryOf(nil)
+		d.Priv.Hist = &hist
+	}), "hist: only a grant"},
 	{"opened without the secret", func(w *audittest.World) {
 		d := w.Draft(evidence.MessageDecrypted, w.Meta(audittest.Concern).Obj, "B")
 		d.Meta.Prev = audittest.Decrypted
@@ -153,6 +164,30 @@ var lies = []lie{
 			Desk: audittest.ID("d", "B"), Msg: d.Meta.Obj, Secret: make([]byte, 32)}, audittest.Officer("B", 1))
 		w.Append(d)
 	}, "not the secret"},
+}
+
+// granted is a grant that hands over messages about the person of the story.
+func granted(w *audittest.World, before ...int64) *audittest.Draft {
+	id, cas := audittest.ID("x", "grant"), audittest.ID("c", "1")
+	d := w.Draft(evidence.RepGrant, id, "A")
+	d.Meta.Prev = -1
+	d.Priv.Case = cas
+	d.Priv.Stmt = w.Sign(statement.TypeOfEvent(evidence.RepGrant), evidence.Grant{Head: w.Head(evidence.RepGrant, id, cas, "A"), Auth: "court",
+		Desk: audittest.ID("d", "C"), NB: audittest.Start, NA: audittest.Start + audittest.Day*90, Scope: []string{evidence.ScopeDisclosures},
+		Subj: []string{audittest.ID("p", "1")}}, audittest.Officer("A", 1), audittest.Officer("C", 1))
+	hist := evidence.HistoryOf(before)
+	d.Priv.Hist = &hist
+	return d
+}
+
+// A grant that hands over what it covers: messages of the case about the person,
+// and their receipts.
+func TestGrantedHistory(t *testing.T) {
+	w := audittest.New(t, false)
+	w.Story()
+	w.Append(granted(w, audittest.Concern, audittest.Retrieved, audittest.Decrypted, audittest.Answer, audittest.Again))
+	w.Publish()
+	sound(t, bundleOf(t, w, audit.Options{}))
 }
 
 func TestLies(t *testing.T) {

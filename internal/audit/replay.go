@@ -37,6 +37,9 @@ type replay struct {
 
 	acks map[string][]messaging.Recipient // of messages nobody said yet to have opened
 
+	coverable map[string][]coverable // case -> entries
+	persons   map[string][]string    // message -> persons
+
 	size    int   // what the book remembers
 	stopped *Fact // why obligations are not derived any more
 	holes   bool
@@ -51,7 +54,7 @@ type tally struct{ duties, upTo int64 }
 func newReplay(v *bundleVerifier) *replay {
 	return &replay{v: v, book: obligation.NewMemory(), cals: map[string]*obligation.Calendar{}, consents: map[string]*consent.Record{},
 		ended: map[string]bool{}, disclosed: map[string][]disclosure{}, blocked: map[obligation.Block]bool{},
-		acks: map[string][]messaging.Recipient{}}
+		acks: map[string][]messaging.Recipient{}, coverable: map[string][]coverable{}, persons: map[string][]string{}}
 }
 
 // take derives again what one opening did.
@@ -78,7 +81,7 @@ func (r *replay) take(c *checked, holes bool) {
 
 func (r *replay) stop(why Fact) {
 	r.stopped, r.book = &why, obligation.NewMemory()
-	r.disclosed, r.blocked, r.consents, r.acks = nil, nil, nil, nil
+	r.disclosed, r.blocked, r.consents, r.acks, r.coverable, r.persons = nil, nil, nil, nil, nil, nil
 }
 
 // find notes a difference. After a hole that no erasure explains it may come
@@ -100,6 +103,9 @@ func (r *replay) one(c *checked) error {
 		r.find(c.meta.Idx, err.Error())
 	}
 	if err := r.opened(c); err != nil {
+		r.find(c.meta.Idx, err.Error())
+	}
+	if err := r.handedOver(c); err != nil {
 		r.find(c.meta.Idx, err.Error())
 	}
 	ev := r.eventOf(c)
@@ -186,6 +192,7 @@ func (r *replay) instOf(party string) string {
 // record remembers an event for those after it.
 func (r *replay) record(c *checked, ev obligation.Event, ch obligation.Changes) {
 	r.book.Record(ev, ch)
+	r.cover(c)
 	r.size += len(ch.Opens) + 1
 	if ev.Grant != nil {
 		r.grants = append(r.grants, *ev.Grant)
