@@ -15,6 +15,7 @@ import (
 	"github.com/odziv/odziv/internal/api/request"
 	"github.com/odziv/odziv/internal/api/wire"
 	"github.com/odziv/odziv/internal/exchange"
+	"github.com/odziv/odziv/internal/pgtest"
 	"github.com/odziv/odziv/internal/statement"
 	"github.com/odziv/odziv/keys/directory"
 	"github.com/odziv/odziv/ledger"
@@ -22,8 +23,10 @@ import (
 
 // TestTwoServers: what one server records counts at the next request to the
 // other: a key revoked, a key enrolled, a member taken off a desk.
-func TestTwoServers(t *testing.T) {
-	one := open(t, api.Options{})
+func TestTwoServers(t *testing.T) { onEngines(t, twoServers) }
+
+func twoServers(one *site) {
+	t := one.t
 	other := &site{one.Another(api.Options{}), t, one.doc, ""}
 	other.at = other.Authority
 	feed := wire.PathFeed + "?desk=" + one.A.Desk
@@ -157,7 +160,13 @@ func (a alteredHead) Head(ctx context.Context, log ledger.Log) (ledger.Head, err
 // BenchmarkFollow is what a signed request pays to know of other servers: alone,
 // and while many ask. The rest of the request is beside it.
 func BenchmarkFollow(b *testing.B) {
-	w := apitest.Start(b, api.Options{})
+	b.Run("sqlite", func(b *testing.B) { benchmarkFollow(b, apitest.Start(b, api.Options{})) })
+	b.Run("postgres", func(b *testing.B) {
+		benchmarkFollow(b, apitest.StartOn(b, pgtest.Shared(b).Database(b), api.Options{}))
+	})
+}
+
+func benchmarkFollow(b *testing.B, w *apitest.World) {
 	follow := func(b *testing.B) {
 		if err := w.X.Follow(context.Background()); err != nil {
 			b.Error(err)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/odziv/odziv/internal/api/apitest"
 	"github.com/odziv/odziv/internal/api/request"
 	"github.com/odziv/odziv/internal/api/wire"
+	"github.com/odziv/odziv/internal/pgtest"
 	"github.com/odziv/odziv/internal/statement"
 )
 
@@ -31,6 +33,17 @@ func open(t *testing.T, opts api.Options) *site {
 	w := apitest.Start(t, opts)
 	return &site{w, t, readDocument(t), w.Authority}
 }
+
+// onEngines runs a test on a site over each engine.
+func onEngines(t *testing.T, f func(s *site)) {
+	t.Run("sqlite", func(t *testing.T) { f(open(t, api.Options{})) })
+	t.Run("postgres", func(t *testing.T) {
+		w := apitest.StartOn(t, pgtest.Shared(t).Database(t), api.Options{})
+		f(&site{w, t, readDocument(t), w.Authority})
+	})
+}
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
 
 // answer is what came back.
 type answer struct {

@@ -29,6 +29,11 @@ const quarter = exchange.PublicEvery * time.Millisecond
 func grown(t *testing.T) *site {
 	t.Helper()
 	s := open(t, api.Options{})
+	s.fill()
+	return s
+}
+
+func (s *site) fill() {
 	s.Grow(ledger.Ev, 260)
 	s.Announce(ledger.Ev, true)
 	s.Announce(ledger.Dir, true)
@@ -38,13 +43,19 @@ func grown(t *testing.T) *site {
 	s.Grow(ledger.Ev, 10)
 	s.Announce(ledger.Ev, false)
 	s.Grow(ledger.Ev, 3)
-	return s
 }
 
 // TestWhoSeesWhat: who asks for what, within and beyond what they may see, full
 // and partial.
 func TestWhoSeesWhat(t *testing.T) {
-	s := grown(t)
+	onEngines(t, func(s *site) {
+		s.fill()
+		s.whoSeesWhat()
+	})
+}
+
+func (s *site) whoSeesWhat() {
+	s.t.Helper()
 	const immutable, minute, never = "immutable", "max-age=60", "no-store"
 	for _, tt := range []struct {
 		who    string
@@ -119,10 +130,10 @@ func TestWhoSeesWhat(t *testing.T) {
 		a := s.do(req)
 		cache := a.header.Get("Cache-Control")
 		if a.status != tt.status || !strings.Contains(cache, tt.cache) {
-			t.Errorf("%s %s: %d with %q, want %d with %s", tt.who, tt.target, a.status, cache, tt.status, tt.cache)
+			s.t.Errorf("%s %s: %d with %q, want %d with %s", tt.who, tt.target, a.status, cache, tt.status, tt.cache)
 		}
 		if a.status == 200 && tt.cache != never && strings.HasPrefix(cache, "public") != (tt.who == "public") {
-			t.Errorf("%s %s: Cache-Control %q", tt.who, tt.target, cache)
+			s.t.Errorf("%s %s: Cache-Control %q", tt.who, tt.target, cache)
 		}
 	}
 }
@@ -267,7 +278,14 @@ func TestEntriesAreCompressed(t *testing.T) {
 // TestTreesOverHTTP reads both trees whole, as a member and as the public, and
 // recomputes them from their entries.
 func TestTreesOverHTTP(t *testing.T) {
-	s := grown(t)
+	onEngines(t, func(s *site) {
+		s.fill()
+		s.readTrees()
+	})
+}
+
+func (s *site) readTrees() {
+	s.t.Helper()
 	for _, tt := range []struct {
 		log  ledger.Log
 		key  bool
@@ -277,12 +295,12 @@ func TestTreesOverHTTP(t *testing.T) {
 		note := src.get("checkpoint")
 		c, err := ledger.ParseCheckpoint(note.body, s.Signer(tt.log).Verifier())
 		if err != nil || c.Size != tt.size {
-			t.Fatalf("%s: size %d, want %d: %v", tt.log, c.Size, tt.size, err)
+			s.t.Fatalf("%s: size %d, want %d: %v", tt.log, c.Size, tt.size, err)
 		}
 		count := int64(0)
-		findings, err := ledger.AuditTree(t.Context(), src, c, func(int64, []byte) error { count++; return nil })
+		findings, err := ledger.AuditTree(s.t.Context(), src, c, func(int64, []byte) error { count++; return nil })
 		if err != nil || len(findings) > 0 || count != c.Size {
-			t.Errorf("%s: %v, %v, %d entries of %d", tt.log, findings, err, count, c.Size)
+			s.t.Errorf("%s: %v, %v, %d entries of %d", tt.log, findings, err, count, c.Size)
 		}
 	}
 }

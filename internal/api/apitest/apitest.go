@@ -90,20 +90,26 @@ func (b *lockedBuffer) String() string {
 // opts are set here.
 func Start(t testing.TB, opts api.Options) *World {
 	t.Helper()
+	return StartOn(t, "sqlite:"+filepath.Join(t.TempDir(), "odziv.db"), opts)
+}
+
+// StartOn is Start on an empty database.
+func StartOn(t testing.TB, dsn string, opts api.Options) *World {
+	t.Helper()
 	w := &World{t: t, Clock: &Clock{}, signers: map[ledger.Log]*ledger.SigningKey{}}
 	w.Clock.ms.Store(Begin)
-	w.openExchange()
+	w.openExchange(dsn)
 	w.fillDirectory()
 	w.Publish()
 	w.serve(opts)
 	return w
 }
 
-func (w *World) openExchange() {
+func (w *World) openExchange(dsn string) {
 	ctx, dir := w.t.Context(), w.t.TempDir()
 	w.newSigners()
 	store := must(w, func() (exchange.Store, error) {
-		return sqlstore.Create(ctx, "sqlite:"+filepath.Join(dir, "odziv.db"))
+		return sqlstore.Create(ctx, dsn)
 	})
 	w.Store = store
 	w.Council = signer("council")
