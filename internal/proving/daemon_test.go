@@ -195,8 +195,9 @@ func anyOf(addresses ...string) http.RoundTripper {
 
 // acknowledged is a send that was answered: where it must stand for ever.
 type acknowledged struct {
-	msg  string
-	item evidence.Item
+	msg    string
+	item   evidence.Item
+	noBody bool // the body was lost with a database
 }
 
 // A siege is senders who send one message after the other, each until it is
@@ -290,7 +291,7 @@ func (f *field) sendAcross(stop *atomic.Bool, way http.RoundTripper) (acknowledg
 		}
 		item, err := c.PutMessage(ctx, core.Msg, raw)
 		if err == nil {
-			return acknowledged{core.Msg, item}, nil
+			return acknowledged{msg: core.Msg, item: item}, nil
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
@@ -345,7 +346,7 @@ func (f *field) holds(t *testing.T, store exchange.Store, acks []acknowledged) {
 			if err != nil || !ok || !bytes.Equal(o.Meta, a.item.Meta) || !bytes.Equal(o.Priv, a.item.Priv) {
 				return fmt.Errorf("%s was answered with another opening than is stored (%v)", a.msg, err)
 			}
-			if u, ok, err := v.Upload(ctx, a.msg, 0); err != nil || !ok || u.Size == 0 {
+			if u, ok, err := v.Upload(ctx, a.msg, 0); !a.noBody && (err != nil || !ok || u.Size == 0) {
 				return fmt.Errorf("%s is stored without its body (%v)", a.msg, err)
 			}
 		}

@@ -103,18 +103,23 @@ func (s *sender) consentTo(cas, subj string, to *demo.Desk) consent.Statement {
 
 // record signs a consent act and submits it.
 func (s *sender) record(ctx context.Context, act consent.Act, st consent.Statement) (evidence.Item, error) {
-	st.Head = s.head(act.Event(), st.ID, st.Case)
-	payloadType, payload, err := st.Encode()
-	if err != nil {
-		return evidence.Item{}, err
-	}
-	d, err := statement.Sign(ctx, payloadType, payload, s.signer())
-	if err != nil {
-		return evidence.Item{}, err
-	}
-	raw, err := d.Encode()
+	raw, err := s.signed(ctx, act, &st)
 	if err != nil {
 		return evidence.Item{}, err
 	}
 	return s.f.Exchange.SubmitConsent(ctx, s.caller(), st.ID, st.Ver, raw)
+}
+
+// signed is a consent act, dated now, as it is submitted.
+func (s *sender) signed(ctx context.Context, act consent.Act, st *consent.Statement) ([]byte, error) {
+	st.Head = s.head(act.Event(), st.ID, st.Case)
+	payloadType, payload, err := st.Encode()
+	if err != nil {
+		return nil, err
+	}
+	d, err := statement.Sign(ctx, payloadType, payload, s.signer())
+	if err != nil {
+		return nil, err
+	}
+	return d.Encode()
 }

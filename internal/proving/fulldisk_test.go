@@ -91,7 +91,7 @@ func (b bulky) send(c *client.Client) (acknowledged, error) {
 		}
 	}
 	item, err := c.PutMessage(ctx, b.msg, b.raw)
-	return acknowledged{b.msg, item}, err
+	return acknowledged{msg: b.msg, item: item}, err
 }
 
 func (f *field) plainClient(s statement.Signer) *client.Client { return f.clientOver(s, nil) }
