@@ -93,6 +93,9 @@ func (s *section) keep(idx int64) (evidence.Erased, error) {
 	if err != nil {
 		return evidence.Erased{}, err
 	}
+	if meta.Ev == evidence.ErasureDone {
+		return evidence.Erased{}, refuse(Conflicting, "conflict", "entry %d is an erasure: without it nobody knows what is gone", idx)
+	}
 	ids := map[string]bool{}
 	for _, t := range meta.Obl {
 		if ids[t.O] {

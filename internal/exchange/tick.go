@@ -176,14 +176,18 @@ func acceptanceIn(ctx context.Context, v View) (*acceptance, error) {
 	return &acceptance{idx: idx, at: meta.At, jump: data.Jump}, nil
 }
 
-// AcceptClock records that an operator found the clock right, whatever it did,
-// and returns how far it is from the last time on record, in ms. Every server
+// AcceptClock records that an operator found the clock right, whatever it did:
+// the time by another clock must be no further from it than within. It returns
+// how far the clock is from the last time on record. All are in ms. Every server
 // goes on when it next writes. It is for a process of its own: meanwhile the
 // exchange checks no clock.
-func (x *Exchange) AcceptClock(ctx context.Context) (jump int64, err error) {
+func (x *Exchange) AcceptClock(ctx context.Context, at, within int64) (jump int64, err error) {
 	x.accepting.Store(true)
 	defer x.accepting.Store(false)
 	return submit(ctx, x, Caller{}, nil, func(s *section) (int64, error) {
+		if off := s.now - at; off > within || off < -within {
+			return 0, refuse(Unavailable, "clock", "the exchange's clock is %d s from the time given", off/1000)
+		}
 		known := max(s.log[ledger.Ev].Head().At, s.log[ledger.Dir].Head().At)
 		for _, l := range ledger.Logs {
 			last, err := s.tx.LastCheckpoint(s.ctx, l)

@@ -243,6 +243,14 @@ type restored struct {
 // fresh is an exchange on a new database with the genesis alone.
 func (h *history) fresh(t *testing.T, full exchange.Store) *restored {
 	t.Helper()
+	home := *h.home
+	home.DB = "sqlite:" + filepath.Join(memoryDir(t), "ledger.db")
+	return h.serve(t, h.begin(t, full, &home))
+}
+
+// begin begins the database of a home with the genesis of the history.
+func (h *history) begin(t *testing.T, full exchange.Store, home *server.Home) *server.Home {
+	t.Helper()
 	ctx := context.Background()
 	var genesis []byte
 	must(t, full.View(ctx, func(r ledger.Reader) error {
@@ -250,10 +258,8 @@ func (h *history) fresh(t *testing.T, full exchange.Store) *restored {
 		genesis = leaves[0]
 		return err
 	}))
-	home := *h.home
-	home.DB = "sqlite:" + filepath.Join(memoryDir(t), "ledger.db")
 	must(t, home.Begin(ctx, genesis, h.now))
-	return h.serve(t, &home)
+	return home
 }
 
 // serve lets an exchange run on a database.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"os"
 
 	"github.com/odziv/odziv/internal/exchange"
 	"github.com/odziv/odziv/ledger"
@@ -145,4 +146,26 @@ func (h *Home) Mirror(files fs.FS) (exchange.Mirror, error) {
 		m.Trust(log, key)
 	}
 	return m, nil
+}
+
+// File is the embedded database, "" where it is on a server of its own.
+func (h *Home) File() string {
+	if onServer(h.DB) {
+		return ""
+	}
+	return h.database()
+}
+
+// Exposed names a key that others than its owner may read, "" if there is none.
+func (h *Home) Exposed() (string, error) {
+	for _, name := range []string{h.seedPath(ledger.Dir), h.seedPath(ledger.Ev), h.path("keys", "period.key")} {
+		info, err := os.Stat(name)
+		if err != nil {
+			return "", err
+		}
+		if info.Mode().Perm()&0o077 != 0 {
+			return name, nil
+		}
+	}
+	return "", nil
 }
