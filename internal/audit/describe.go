@@ -118,6 +118,7 @@ func (v *bundleVerifier) conclude() {
 	}
 	if c.MetaOnly > 0 {
 		r.say(FactMetaOnly, c.MetaOnly)
+		r.say(FactTraces, c.Opened, c.Moved, c.Refused)
 	}
 	if c.Shown > c.MetaOnly {
 		r.say(FactOpenings, c.Signatures)

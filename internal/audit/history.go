@@ -20,10 +20,14 @@ type history struct {
 	next  int64 // index after the opening before
 	holes bool  // an entry before is not shown, or not in full
 	rules *replay
+
+	skipped bool // an entry before is not shown at all
+	traces  *oversight
 }
 
 func newHistory(v *bundleVerifier, size int64) *history {
-	h := &history{v: v, size: size, shown: newBits(size), gone: newBits(size), last: map[objectKey]int64{}, feeds: map[string]*feed{}}
+	h := &history{v: v, size: size, shown: newBits(size), gone: newBits(size), last: map[objectKey]int64{}, feeds: map[string]*feed{},
+		traces: newOversight()}
 	if v.dir != nil {
 		h.rules = newReplay(v)
 	}
@@ -37,11 +41,12 @@ func (h *history) take(c *checked) {
 	counts.Shown++
 	counts.Signatures += int64(c.sigs)
 	if m.Idx != h.next {
-		h.holes = true
+		h.holes, h.skipped = true, true
 	}
 	h.next = m.Idx + 1
 	h.order(m)
 	h.chain(m)
+	h.traces.take(m, h.skipped, func(format string, args ...any) { h.found(m.Idx, format, args...) })
 	if c.priv == nil {
 		counts.MetaOnly++
 		h.holes = true
@@ -174,6 +179,7 @@ func (h *history) finish() {
 		}
 	}
 	h.v.lastAt = h.at
+	counts.Opened, counts.Moved, counts.Refused = h.traces.opens, h.traces.moves, h.traces.refused
 	if counts.TimeDoubt = counts.SeenEv.doubt(h.at); counts.TimeDoubt == TimeBefore {
 		counts.TimeDoubt = "" // nothing was recorded for a while
 	}

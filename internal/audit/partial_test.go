@@ -102,6 +102,37 @@ func TestMetaOnly(t *testing.T) {
 	}
 }
 
+// What oversight sees of obligations must fit by itself.
+func TestTracesForOversight(t *testing.T) {
+	w := story(t)
+	r := sound(t, bundleOf(t, w, audit.Options{MetaOnly: true}))
+	if c := r.Bundle; c.Opened != 6 || c.Moved != 3 || c.Refused != 1 || !strings.Contains(text(r), "obligations opened: 6, each once; what was done to them: 3") {
+		t.Errorf("%+v", c)
+	}
+	for name, c := range map[string]struct {
+		change func(m *evidence.Meta)
+		want   string
+	}{
+		"a move of nothing": {func(m *evidence.Meta) { m.Obl[0].Op, m.Obl[0].O = "fulfil", audittest.ID("o", "?") }, "which no entry opened"},
+		"opened twice":      {func(m *evidence.Meta) { m.Obl[0].O = w.Opened(audittest.Concern, "ack").O }, "was opened before"},
+		"somebody else's": {func(m *evidence.Meta) {
+			m.Obl[0].Op, m.Obl[0].O, m.Obl[0].OR = "fulfil", w.Opened(audittest.Concern, "ack").O, audittest.ID("i", "C")
+		}, "another institution"},
+		"under another rule": {func(m *evidence.Meta) {
+			m.Obl[0].Op, m.Obl[0].O, m.Obl[0].Rule = "fulfil", w.Opened(audittest.Concern, "ack").O, "other"
+		}, "another rule"},
+	} {
+		w := audittest.New(t, false)
+		w.Story()
+		told(nil, func(_ *audittest.World, d *audittest.Draft) { c.change(&d.Meta) })(w)
+		w.Publish()
+		_, found, err := verify(t, bundleOf(t, w, audit.Options{MetaOnly: true}), audit.Trust{})
+		if err != nil || len(found) != 1 || found[0].Idx != audittest.StoryEnd || !strings.Contains(found[0].What, c.want) {
+			t.Errorf("%s: %v, %v", name, found, err)
+		}
+	}
+}
+
 // An auditor who may see some openings learns that there are others.
 func TestSomeOpenings(t *testing.T) {
 	w := story(t)

@@ -80,6 +80,9 @@ type Counts struct {
 	Erased     int64  `json:"erased"`       // accounted for by erasure.done
 	Signatures int64  `json:"signatures"`   // of statements in openings
 	Sends      int64  `json:"sends"`        // decisions on a message computed again
+	Refused    int64  `json:"refused"`      // refusals on record, by META
+	Opened     int64  `json:"opened"`       // obligations, by META
+	Moved      int64  `json:"moved"`        // what was done to them, by META
 	Duties     int64  `json:"duties"`       // derived again from the openings
 	DutiesUpTo int64  `json:"duties_up_to"` // index up to which they were, exclusive
 	SeenDir    Seen   `json:"seen_dir"`

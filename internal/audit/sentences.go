@@ -110,6 +110,9 @@ var sentences = map[string]sentence{
 	FactMetaOnly: {
 		"Openings of which only the half for oversight is shown, without the signed statement: %[1]s.",
 		"Отварања од којих је приказан само део за надзор, без потписане изјаве: %[1]s."},
+	FactTraces: {
+		"By what oversight sees: obligations opened: %[1]s, each once; what was done to them: %[2]s, each time to one that was opened; refusals on record: %[3]s.",
+		"По ономе што надзор види: отворене обавезе: %[1]s, свака једном; радње над њима: %[2]s, свака над отвореном; забележена одбијања: %[3]s."},
 	FactOpenings: {
 		"Signatures of officers that verify under the keys the directory gave at the time: %[1]s. Order, times and feed numbers fit.",
 		"Потписи службеника исправни под кључевима које је именик тада давао: %[1]s. Редослед, времена и бројеви пошиљки се слажу."},

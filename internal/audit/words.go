@@ -85,6 +85,7 @@ const (
 	FactComplete     = "complete"   // erased
 	FactMissing      = "missing"    // not shown, size
 	FactMetaOnly     = "meta-only"  // count
+	FactTraces       = "traces"     // opened, moved, refused
 	FactOpenings     = "openings"   // signatures
 	FactDuties       = "duties"     // duties, index
 	FactHidden       = "duties-hidden"
