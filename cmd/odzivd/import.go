@@ -143,7 +143,7 @@ func importInto(cmd *cobra.Command, home *server.Home, files fs.FS) (done []exch
 	if err != nil {
 		return nil, err
 	}
-	store, err := sqlstore.Open(cmd.Context(), home.DSN())
+	store, err := sqlstore.OpenPatient(cmd.Context(), home.DSN())
 	if err != nil {
 		return nil, err
 	}

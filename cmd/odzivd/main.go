@@ -39,7 +39,7 @@ it once and refuses twice.
 	}
 	cmd.PersistentFlags().String("dir", ".", "the server's folder")
 	cli.AddJSON(cmd)
-	cmd.AddCommand(initCommand(), serveCommand(), statusCommand(), doctorCommand(), importCommand(), adoptCommand(), giveUpCommand(), acceptClockCommand(), fsckCommand(), exportAuditCommand(), rebuildCommand(), migrateCommand(), rulesCommand())
+	cmd.AddCommand(initCommand(), serveCommand(), statusCommand(), doctorCommand(), importCommand(), adoptCommand(), giveUpCommand(), acceptClockCommand(), backupCommand(), restoreCommand(), fsckCommand(), exportAuditCommand(), rebuildCommand(), migrateCommand(), rulesCommand())
 	return cmd
 }
 
