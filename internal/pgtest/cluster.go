@@ -102,6 +102,10 @@ func (c *Cluster) moveTo(disk string) {
 	cp := c.place.command("/", "cp", "-a", c.data(), data)
 	cp.Path = "/bin/cp"
 	err := c.place.own(disk)
+	// t.TempDir lets nobody else through, and the server's user is somebody else.
+	for dir := filepath.Dir(disk); err == nil && len(dir) > len(os.TempDir()); dir = filepath.Dir(dir) {
+		err = os.Chmod(dir, 0o711)
+	}
 	if err == nil {
 		var out []byte
 		if out, err = cp.CombinedOutput(); err != nil {
@@ -139,10 +143,13 @@ var databases atomic.Int64
 
 // Database makes an empty database, dropped when the test ends, and returns its
 // DSN. [NameOf] tells its name.
-func (c *Cluster) Database(t testing.TB) string {
+func (c *Cluster) Database(t testing.TB) string { t.Helper(); return c.Copy(t, "template1") }
+
+// Copy is Database with the content of another, which nobody may be using.
+func (c *Cluster) Copy(t testing.TB, of string) string {
 	t.Helper()
 	name := fmt.Sprintf("test_%d", databases.Add(1))
-	c.Exec("postgres", "CREATE DATABASE "+name)
+	c.Exec("postgres", "CREATE DATABASE "+name+" TEMPLATE "+of)
 	t.Cleanup(func() {
 		if !c.running() {
 			return
@@ -226,6 +233,10 @@ func (c *Cluster) Restart() { c.t.Helper(); c.Stop("fast"); c.Start() }
 // Kill ends every process of the server at once, as the kernel does when memory
 // is short. What was written is not lost, as it would be when the power fails.
 func (c *Cluster) Kill() { c.t.Helper(); c.must(c.kill()) }
+
+// Running reports whether the server runs: it gives up by itself when its log has
+// no room, for one.
+func (c *Cluster) Running() bool { return c.running() }
 
 // Log is the end of what the server wrote.
 func (c *Cluster) Log() string { return c.log() }

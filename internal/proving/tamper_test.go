@@ -14,6 +14,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/odziv/odziv/internal/exchange"
+	"github.com/odziv/odziv/internal/pgtest"
 	"github.com/odziv/odziv/internal/sqlstore"
 )
 
@@ -52,18 +53,24 @@ var columns = []column{
 }
 
 // TestTamper changes one value at a time in a copy of the database, triggers
-// removed, as somebody with the file could, and wants fsck to name the place.
+// out of force, as somebody with the file or the administrator of the server
+// could, and wants fsck to name the place.
 func TestTamper(t *testing.T) {
-	f := storied(t, engines[0])
-	path := strings.TrimPrefix(f.Home.DSN(), "sqlite:")
-	f.must(f.World.Close())
-	for _, c := range columns {
-		t.Run(c.table+"."+c.name+c.where, func(t *testing.T) {
-			for range rounds(3) {
-				tamperOnce(t, f, path, c)
-			}
-		})
-	}
+	onEach(t, func(t *testing.T, e engine) {
+		f := storied(t, e)
+		f.must(f.World.Close())
+		n := rounds(3)
+		if e.name == "postgres" {
+			n = rounds(1) // each has a copy of the database, which takes its time there
+		}
+		for _, c := range columns {
+			t.Run(c.table+"."+c.name+c.where, func(t *testing.T) {
+				for range n {
+					tamperOnce(t, f, e, c)
+				}
+			})
+		}
+	})
 }
 
 // storied is a world in which something happened.
@@ -83,12 +90,12 @@ func storied(t *testing.T, e engine) *field {
 	return f
 }
 
-func tamperOnce(t *testing.T, f *field, path string, c column) {
+func tamperOnce(t *testing.T, f *field, e engine, c column) {
 	t.Helper()
-	copied := filepath.Join(memoryDir(t), "ledger.db")
-	copyFile(t, path, copied)
-	idx := change(t, copied, c)
-	found, err := inspect(t, f, copied)
+	db, dsn := e.loose(t, f.Home.DSN())
+	defer db.Close()
+	idx := change(t, e, db, c)
+	found, err := inspect(t, f, dsn)
 	if err != nil {
 		found = append(found, exchange.Finding{Where: "fsck", What: err.Error()})
 	}
@@ -107,15 +114,35 @@ func tamperOnce(t *testing.T, f *field, path string, c column) {
 	t.Errorf("changed %s.%s row %d; no finding says %q, but:\n%v", c.table, c.name, idx, want, found)
 }
 
-// change flips one bit of a random row, or adds one to a number, and returns
-// the row's place in its order.
-func change(t *testing.T, path string, c column) int {
-	db, err := sql.Open("sqlite", path)
+// loose is a copy of a database on one connection for which no trigger counts.
+func (e engine) loose(t *testing.T, of string) (db *sql.DB, dsn string) {
+	t.Helper()
+	driver, name := "postgres", ""
+	if e.name == "sqlite" {
+		name = filepath.Join(memoryDir(t), "ledger.db")
+		driver, dsn = "sqlite", "sqlite:"+name
+		copyFile(t, strings.TrimPrefix(of, "sqlite:"), name)
+	} else {
+		dsn = pgtest.Shared(t).Copy(t, pgtest.NameOf(of))
+		name = dsn + "&search_path=odziv&session_replication_role=replica"
+	}
+	db, err := sql.Open(driver, name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
-	dropTriggers(t, db)
+	db.SetMaxOpenConns(1)
+	if e.name == "sqlite" {
+		dropTriggers(t, db)
+		if _, err := db.Exec("PRAGMA ignore_check_constraints = 1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return db, dsn
+}
+
+// change flips one bit of a random row, or adds one to a number, and returns
+// the row's place in its order.
+func change(t *testing.T, e engine, db *sql.DB, c column) int {
 	where := ""
 	if c.where != "" {
 		where = " WHERE " + c.where
@@ -125,7 +152,7 @@ func change(t *testing.T, path string, c column) int {
 		t.Fatalf("no rows of %s to change (%v)", c.table, err)
 	}
 	row := rand.IntN(n)
-	key := primaryKey(t, db, c.table)
+	key := e.primaryKey(t, db, c.table)
 	var old any
 	args := make([]any, len(key)+1)
 	args[0] = &old
@@ -137,10 +164,11 @@ func change(t *testing.T, path string, c column) int {
 	if err := db.QueryRow(query).Scan(args...); err != nil {
 		t.Fatal(err)
 	}
-	set := fmt.Sprintf("UPDATE %s SET %s = ? WHERE %s = ?", c.table, c.name, strings.Join(key, " = ? AND "))
-	if _, err := db.Exec("PRAGMA ignore_check_constraints = 1"); err != nil {
-		t.Fatal(err)
+	set := fmt.Sprintf("UPDATE %s SET %s = $1 WHERE ", c.table, c.name)
+	for i, name := range key {
+		set += fmt.Sprintf("%s = $%d AND ", name, i+2)
 	}
+	set = strings.TrimSuffix(set, " AND ")
 	res, err := db.Exec(set, append([]any{altered(old)}, values...)...)
 	if err != nil {
 		t.Fatal(err)
@@ -171,8 +199,14 @@ func altered(old any) any {
 	return "changed"
 }
 
-func primaryKey(t *testing.T, db *sql.DB, table string) []string {
-	rows, err := db.Query("SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk", table)
+// primaryKey lists the columns of a table's key.
+func (e engine) primaryKey(t *testing.T, db *sql.DB, table string) []string {
+	query := "SELECT name FROM pragma_table_info($1) WHERE pk > 0 ORDER BY pk"
+	if e.name == "postgres" {
+		query = `SELECT a.attname FROM pg_index i, unnest(i.indkey) WITH ORDINALITY k (num, n), pg_attribute a
+			WHERE i.indrelid = $1::regclass AND i.indisprimary AND a.attrelid = i.indrelid AND a.attnum = k.num ORDER BY k.n`
+	}
+	rows, err := db.Query(query, table)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,10 +246,10 @@ func dropTriggers(t *testing.T, db *sql.DB) {
 	}
 }
 
-// inspect runs fsck on a database file.
-func inspect(t *testing.T, f *field, path string) ([]exchange.Finding, error) {
+// inspect runs fsck on a database.
+func inspect(t *testing.T, f *field, dsn string) ([]exchange.Finding, error) {
 	ctx := context.Background()
-	store, err := sqlstore.Open(ctx, "sqlite:"+path)
+	store, err := sqlstore.Open(ctx, dsn)
 	if err != nil {
 		return nil, err
 	}
