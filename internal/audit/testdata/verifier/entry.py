@@ -41,6 +41,7 @@ class Opening:
         need(meta["by"] == f"{by['inst']}/{by['desk']}", "META.by is another desk")
         need(meta["obj"] == self.said.about, "META.obj is something else")
         need(meta["dec"] == "allow", "on record, and refused")
+        need(self.said.case in (None, priv.get("case")), "PRIV.case is another case")
         core = self.said.core
         if core is not None:
             need(meta.get("kind") == core["kind"] and meta.get("re") == core.get("re"), "META.kind or re")
