@@ -41,6 +41,11 @@ func (x *Exchange) Feed(ctx context.Context, c Caller, desk string, after int64,
 		if page.Size, err = v.FeedLast(ctx, desk); err != nil {
 			return err
 		}
+		if after > page.Size { // the reader knows more than the ledger does
+			if err := whole(ctx, v); err != nil {
+				return err
+			}
+		}
 		for _, row := range rows {
 			item, err := x.feedItem(ctx, v, desk, row)
 			if err != nil {
@@ -99,6 +104,9 @@ func (x *Exchange) recordAccess(ctx context.Context, c Caller, desk, grant strin
 	var unread []GrantRow
 	inForce := false
 	err := x.Store.Read(ctx, func(v View) error {
+		if err := whole(ctx, v); err != nil { // the grant's end may be missing
+			return err
+		}
 		grants, err := v.GrantsOf(ctx, desk)
 		if err != nil {
 			return err

@@ -63,6 +63,9 @@ func (x *Exchange) Duties(ctx context.Context, c Caller, q DutyQuery) (DutyPage,
 		query.DueUntil = now
 	}
 	err := x.Store.Read(ctx, func(v View) error {
+		if err := whole(ctx, v); err != nil {
+			return err
+		}
 		rows, err := v.Obligations(ctx, query)
 		if err != nil {
 			return err
@@ -122,6 +125,9 @@ func (x *Exchange) DutyByID(ctx context.Context, c Caller, id string) (Duty, err
 		}
 		if !ok || !x.partyTo(c, &o) {
 			return notFound()
+		}
+		if err := whole(ctx, v); err != nil {
+			return err
 		}
 		officer, _ := x.Directory().OfficerByKey(c.Key)
 		for _, desk := range x.Directory().DesksOf(officer.U) {

@@ -13,7 +13,17 @@ import (
 // given out for, while part of the record cannot be read.
 func ledgerIncomplete() *Refusal {
 	return refuse(Unavailable, "ledger_incomplete", "the ledger was restored, and some of its entries have not been opened again").
-		hint("nothing was recorded: synchronise, so that your program gives back what it holds, and send the same again later")
+		hint("nothing was recorded; give back what your program holds, and try again later")
+}
+
+// whole refuses to read, while openings are missing, what one of them may have
+// changed: who owes what, whether a grant or a release still stands.
+func whole(ctx context.Context, v View) error {
+	incomplete, err := v.Incomplete(ctx)
+	if err == nil && incomplete {
+		return ledgerIncomplete()
+	}
+	return err
 }
 
 // Holes lists the indexes above after that are neither opened nor erased,

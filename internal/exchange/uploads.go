@@ -11,6 +11,7 @@ import (
 	"hash"
 	"io"
 
+	"github.com/odziv/odziv/consent"
 	"github.com/odziv/odziv/internal/shred"
 	"github.com/odziv/odziv/internal/statement"
 	"github.com/odziv/odziv/messaging"
@@ -264,6 +265,9 @@ func (x *Exchange) OpenPart(ctx context.Context, c Caller, desk, msg string, par
 		if err := releasable(ctx, v, desk, msg); err != nil {
 			return err
 		}
+		if err := x.settled(ctx, v, msg); err != nil {
+			return err
+		}
 		u, ok, err := v.Upload(ctx, msg, part)
 		if err != nil {
 			return err
@@ -282,6 +286,19 @@ func (x *Exchange) OpenPart(ctx context.Context, c Caller, desk, msg string, par
 		return nil, 0, err
 	}
 	return &partReader{ctx: ctx, store: x.Store, key: key, msg: msg, part: part, size: size}, size, nil
+}
+
+// settled refuses to release what was sent on consent while a withdrawal of it
+// may be missing from the record.
+func (x *Exchange) settled(ctx context.Context, v View, msg string) error {
+	m, ok, err := v.Message(ctx, msg)
+	if err != nil || !ok {
+		return err
+	}
+	if pack, ok := x.Packs.Get(m.Pack); ok && !consent.NeedsConsent(pack, m.Basis) {
+		return nil
+	}
+	return whole(ctx, v)
 }
 
 // releasable refuses the blobs of a message to a desk that was not sent it, has

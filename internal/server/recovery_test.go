@@ -12,6 +12,7 @@ import (
 
 	"github.com/odziv/odziv/internal/evidence"
 	"github.com/odziv/odziv/internal/exchange"
+	"github.com/odziv/odziv/internal/statement"
 	"github.com/odziv/odziv/ledger"
 )
 
@@ -79,6 +80,29 @@ func restoreOnce(t *testing.T, h *history, full exchange.Store) {
 		}
 		if err := r.x.Reopen(ctx, r.caller(), evidence.ItemOf(idx, 0, last)); code(err) != "malformed" {
 			t.Errorf("an opening at another's place: %v", err)
+		}
+	}
+}
+
+// unread tries to read what a missing opening may have changed: who owes what,
+// and a feed that the reader knows better.
+func (r *restored) unread() {
+	r.t.Helper()
+	ctx := context.Background()
+	w := r.h.world
+	for _, m := range w.Members {
+		for _, d := range m.Desks {
+			c := exchange.Caller{Key: statement.KeyID(d.Officers[0].Keys.Signer().Public())}
+			if _, ok := r.x.Key(c.Key); !ok {
+				continue
+			}
+			if _, err := r.x.Duties(ctx, c, exchange.DutyQuery{Desk: d.ID}); code(err) != "ledger_incomplete" && code(err) != "grant_ended" {
+				r.t.Errorf("duties of %s are told from half a record: %v", d.Name(), err)
+			}
+			_, err := r.x.Feed(ctx, c, d.ID, 1<<40, 1)
+			if code(err) != "ledger_incomplete" && code(err) != "grant_ended" {
+				r.t.Errorf("the feed of %s ends where the record does: %v", d.Name(), err)
+			}
 		}
 	}
 }
@@ -175,6 +199,7 @@ func (r *restored) closed(lost []int64) {
 	if _, err := r.x.Erase(ctx, []int64{r.h.between(0, lost[0])[0]}, "retention"); code(err) != "ledger_incomplete" {
 		r.t.Errorf("a leaf was recorded while openings are missing: %v", err)
 	}
+	r.unread()
 	if _, err := r.x.GiveUp(ctx, -1); code(err) != "conflict" {
 		r.t.Errorf("given up without being counted: %v", err)
 	}
