@@ -298,18 +298,27 @@ func (f *field) sendAcross(stop *atomic.Bool, way http.RoundTripper) (acknowledg
 	return acknowledged{}, nil
 }
 
+// eventually tries until it works; two minutes are a limit for what hangs.
+func (f *field) eventually(t *testing.T, try func() error) {
+	t.Helper()
+	err := try()
+	for end := time.Now().Add(2 * time.Minute); err != nil; err = try() {
+		if time.Now().After(end) {
+			t.Fatal(err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
 // provable waits until a server gives the proof of a message under a signed
 // checkpoint: its signer goes on.
 func (f *field) provable(t *testing.T, a acknowledged) {
 	t.Helper()
 	c := f.plainClient(f.sender("swc-kraljevo", "legal").signer())
-	var err error
-	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		if _, err = c.Proof(t.Context(), wire.Ev, a.item.Idx); err == nil {
-			return
-		}
-	}
-	t.Fatalf("no proof of %d: %v", a.item.Idx, err)
+	f.eventually(t, func() error {
+		_, err := c.Proof(t.Context(), wire.Ev, a.item.Idx)
+		return err
+	})
 }
 
 // reopened opens the store that servers left and holds it against what was
