@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/odziv/odziv/internal/api/wire"
 	"github.com/odziv/odziv/internal/evidence"
 	"github.com/odziv/odziv/internal/statement"
@@ -73,6 +75,42 @@ func TestReceipts(t *testing.T) {
 			wantAlarms(t, o, tt.want...)
 		})
 	}
+}
+
+// The proofs that an officer's program kept of own acts are receipts too, and
+// the lies that it caught are an alarm here.
+func TestReceiptsOfOwnActs(t *testing.T) {
+	x := newExchange(t)
+	d, _ := x.withFeed(2)
+	o := x.settled()
+	folder := t.TempDir()
+	o.Receipts = []string{folder}
+	x.home(folder, nil)
+	keep := func(h *tree, item evidence.Item, size int) {
+		path, err := tlog.ProveRecord(int64(size), item.Idx, h)
+		ok(t, err)
+		data, err := json.Marshal(item)
+		ok(t, err)
+		ok(t, os.MkdirAll(filepath.Join(folder, "proofs"), 0o700))
+		name := filepath.Join(folder, "proofs", fmt.Sprint(item.Idx))
+		ok(t, os.WriteFile(name+".opening.json", data, 0o600))
+		ok(t, os.WriteFile(name+".tlog-proof", ledger.Proof{Index: item.Idx, Path: path, Checkpoint: x.signed(ledger.Ev, h, size)}.Format(), 0o600))
+	}
+	h := x.trees[ledger.Ev]
+	keep(h, d.items[1], 7)
+	ok(t, o.Round(t.Context(), false))
+	wantAlarms(t, o)
+
+	lie := h.branch(6)
+	x.trees[ledger.Ev] = lie
+	item := x.deliver(d, "message.submitted", nil)
+	x.trees[ledger.Ev] = h
+	keep(lie, item, 7)
+	ok(t, os.WriteFile(filepath.Join(folder, "evidence-1767868200000.json"), []byte("{}"), 0o600))
+	for range 2 {
+		ok(t, o.Round(t.Context(), false))
+	}
+	wantAlarms(t, o, "receipt: caught the exchange", "fork: size 7 is not what was mirrored", "receipt: entry 6 of the evidence tree is not the one")
 }
 
 // A folder without a home of this exchange is a mistake of whoever set it up,

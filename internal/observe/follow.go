@@ -56,7 +56,7 @@ func (o *Observer) better(log ledger.Log, held, next []byte) bool {
 		return false
 	}
 	more := len(policy.Cosigned(next)) - len(policy.Cosigned(held))
-	return more > 0 || more == 0 && quorumTime(policy, next) > quorumTime(policy, held)
+	return more > 0 || more == 0 && quorumTime(policy, next, 0) > quorumTime(policy, held, 0)
 }
 
 // opened verifies a checkpoint under the key that the directory names. An

@@ -45,9 +45,7 @@ const (
 func serve(t *testing.T, w *demo.World, folder string, how publishing) (*site, error) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	home, err := server.OpenHome(folder)
-	check(t, err)
-	log := slog.New(slog.DiscardHandler)
+	home, log := openHome(t, folder), discard
 	x, err := home.OpenExchange(ctx, w.Clock, w.Packs, log)
 	check(t, err)
 	signers, err := home.Signers(x)
@@ -84,6 +82,15 @@ func serve(t *testing.T, w *demo.World, folder string, how publishing) (*site, e
 	}
 	t.Fatal("the server does not answer")
 	return nil, nil
+}
+
+var discard = slog.New(slog.DiscardHandler)
+
+func openHome(t *testing.T, folder string) *server.Home {
+	t.Helper()
+	home, err := server.OpenHome(folder)
+	check(t, err)
+	return home
 }
 
 func status(url string) error {

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/odziv/odziv/internal/evidence"
 	"github.com/odziv/odziv/internal/witness"
 	"github.com/odziv/odziv/ledger"
 )
@@ -25,17 +26,22 @@ type receipt struct {
 }
 
 // receipts are those of one officer's home, with the checkpoints that her
-// program verified last.
+// program verified, and the lies that it caught.
 type receipts struct {
 	list  []receipt
 	marks [][]byte
+	lies  []string // files
 }
 
-// Names of the files of an officer's notebook, and the bound of a line.
+// Names of the files of an officer's notebook (internal/office/FORMAT.md), and
+// the bound of a line.
 const (
 	pinFile      = "exchange.json"
 	verifiedFile = "verified.txt"
 	marksFile    = "marks.json"
+	proofFiles   = "proofs/*.tlog-proof"
+	openingFile  = ".opening.json"
+	lieFiles     = "evidence-*.json"
 	maxLine      = 128
 )
 
@@ -75,17 +81,60 @@ func (o *Observer) readHome(home string) (r receipts, ours bool, err error) {
 	if err := readJSON(filepath.Join(home, pinFile), &pin); err != nil || pin.Genesis != o.Genesis {
 		return r, false, err
 	}
-	var marks struct{ Dir, Ev []byte }
+	var marks struct {
+		Dir        []byte `json:"dir"`
+		Ev         []byte `json:"ev"`
+		DirCounted []byte `json:"dir_counted"`
+		EvCounted  []byte `json:"ev_counted"`
+	}
 	if err := readJSON(filepath.Join(home, marksFile), &marks); err != nil {
 		return r, true, err
 	}
-	for _, mark := range [][]byte{marks.Dir, marks.Ev} {
+	for _, mark := range [][]byte{marks.Dir, marks.Ev, marks.DirCounted, marks.EvCounted} {
 		if len(mark) > 0 {
 			r.marks = append(r.marks, mark)
 		}
 	}
-	r.list, err = readVerified(filepath.Join(home, verifiedFile))
-	return r, true, err
+	if r.lies, err = filepath.Glob(filepath.Join(home, lieFiles)); err != nil {
+		return r, true, err
+	}
+	if r.list, err = readVerified(filepath.Join(home, verifiedFile)); err != nil {
+		return r, true, err
+	}
+	return r, true, r.readProofs(home)
+}
+
+// readProofs adds the proofs that were kept of own acts: the entry that each
+// opening makes, and the checkpoint over it. Her program may be replacing one.
+func (r *receipts) readProofs(home string) error {
+	files, err := filepath.Glob(filepath.Join(home, filepath.FromSlash(proofFiles)))
+	if err != nil {
+		return err
+	}
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("observe: %w", err)
+		}
+		proof, err := ledger.ParseProof(data)
+		if err != nil {
+			return fmt.Errorf("observe: %s: %w: %w", name, ErrDamaged, err)
+		}
+		r.marks = append(r.marks, proof.Checkpoint)
+		var item evidence.Item
+		if err := readJSON(filepath.Join(filepath.Dir(name), strconv.FormatInt(proof.Index, 10)+openingFile), &item); err != nil {
+			return err
+		}
+		if opening, err := item.Opening(); err == nil && item.Idx == proof.Index {
+			if leaf, err := opening.Leaf(); err == nil {
+				r.list = append(r.list, receipt{item.Idx, sha256.Sum256(leaf)})
+			}
+		}
+	}
+	return nil
 }
 
 // readVerified reads lines of index and hex SHA-256 of a leaf. The last may be
@@ -117,6 +166,13 @@ func readVerified(name string) ([]receipt, error) {
 // mirrored ledger, at its place.
 func (o *Observer) checkReceipts(ctx context.Context, all []receipts) error {
 	for _, home := range all {
+		for _, name := range home.lies {
+			err := o.Alarms.raise(Receipt, Severe, "lie "+name, "an officer's program caught the exchange showing what an honest one cannot: its evidence lies in her program's folder",
+				map[string][]byte{"where.txt": []byte(name + "\n")})
+			if err != nil {
+				return err
+			}
+		}
 		for _, mark := range home.marks {
 			verdict, err := o.Compare(ctx, mark)
 			if err != nil {

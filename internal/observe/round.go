@@ -128,7 +128,7 @@ func (o *Observer) checkFresh(log ledger.Log) error {
 	o.mu.Lock()
 	last := o.seen.Quorum[log.String()]
 	o.mu.Unlock()
-	fresh := max(last, quorumTime(policy, held))
+	fresh := max(last, quorumTime(policy, held, now))
 	if fresh == 0 {
 		fresh = now // from the first look on
 	}
@@ -161,16 +161,22 @@ func (o *Observer) aged(kind Kind, subject string, age int64, text string) error
 }
 
 // quorumTime is the latest time at which witnesses that satisfy a policy had
-// cosigned a checkpoint, in ms, 0 if they did not.
-func quorumTime(policy *ledger.Policy, signed []byte) int64 {
+// cosigned a checkpoint, in ms, 0 if they did not. A witness that signs without a
+// time counts as of now.
+func quorumTime(policy *ledger.Policy, signed []byte, now int64) int64 {
 	type cosignature struct {
 		name string
 		at   int64
 	}
 	var list []cosignature
+	cosigned := policy.Cosigned(signed)
 	for _, w := range policy.Witnesses() {
-		if at, ok := ledger.CosignedAt(signed, w.Verifier); ok {
+		at, timed := ledger.CosignedAt(signed, w.Verifier)
+		switch {
+		case timed:
 			list = append(list, cosignature{w.Name, at})
+		case cosigned[w.Name]:
+			list = append(list, cosignature{w.Name, now})
 		}
 	}
 	slices.SortFunc(list, func(a, b cosignature) int { return int(min(1, max(-1, b.at-a.at))) })
