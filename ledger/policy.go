@@ -160,6 +160,60 @@ func (p *Policy) known(name string) bool {
 	return isGroup || slices.ContainsFunc(p.witnesses, func(w Witness) bool { return w.Name == name })
 }
 
+// Both is the policy that is met when two are: between the policy before and the
+// one after it stands a checkpoint that both vouch for. Where one of them asks
+// nobody it is the other. A key that both name is one witness, with the place
+// of the policy after.
+func Both(before, after *Policy) *Policy {
+	if before.None() {
+		return after
+	}
+	if after.None() {
+		return before
+	}
+	p := &Policy{groups: map[string]group{}}
+	quorums := []string{p.take(after), p.take(before)}
+	p.quorum = p.unused("both")
+	p.groups[p.quorum] = group{len(quorums), quorums}
+	return p
+}
+
+// take adds the witnesses and groups of another policy and returns what its
+// quorum is called here.
+func (p *Policy) take(o *Policy) string {
+	called := map[string]string{}
+	for _, w := range o.witnesses {
+		at := slices.IndexFunc(p.witnesses, func(x Witness) bool { return x.VKey == w.VKey })
+		if at >= 0 {
+			called[w.Name] = p.witnesses[at].Name
+			continue
+		}
+		called[w.Name] = p.unused(w.Name)
+		w.Name = called[w.Name]
+		p.witnesses = append(p.witnesses, w)
+	}
+	for name := range o.groups {
+		called[name] = p.unused(name)
+		p.groups[called[name]] = group{}
+	}
+	for name, g := range o.groups {
+		members := make([]string, len(g.members))
+		for i, m := range g.members {
+			members[i] = called[m]
+		}
+		p.groups[called[name]] = group{g.need, members}
+	}
+	return called[o.quorum]
+}
+
+// unused is a name that nothing has yet.
+func (p *Policy) unused(name string) string {
+	for name == noQuorum || p.known(name) {
+		name += "'"
+	}
+	return name
+}
+
 // None reports whether nobody is asked to cosign.
 func (p *Policy) None() bool { return p.quorum == noQuorum }
 

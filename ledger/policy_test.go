@@ -160,3 +160,67 @@ func TestPolicySince(t *testing.T) {
 		}
 	}
 }
+
+// Both is met exactly when each of two policies is, whatever they call whom.
+func TestBoth(t *testing.T) {
+	text := func(q int, of ...string) string {
+		var b strings.Builder
+		for _, who := range of {
+			name, key, _ := strings.Cut(who, "=")
+			fmt.Fprintf(&b, "witness %s %s https://%s.example\n", name, newWitness(key+".example").vkey(), key)
+		}
+		names := []string{}
+		for _, who := range of {
+			name, _, _ := strings.Cut(who, "=")
+			names = append(names, name)
+		}
+		fmt.Fprintf(&b, "group g %d %s\nquorum g\n", q, strings.Join(names, " "))
+		return b.String()
+	}
+	single := "witness both " + newWitness("a.example").vkey() + " https://a.example\nquorum both\n"
+	all := []string{"a", "b", "c", "d", "e"}
+	for name, tt := range map[string]struct {
+		before, after string
+		witnesses     int
+	}{
+		"one replaced":             {text(2, "x=a", "y=b", "z=c"), text(2, "y=b", "z=c", "w=d"), 4},
+		"all replaced, same names": {text(1, "x=a", "y=b"), text(2, "x=c", "y=d"), 4},
+		"names exchanged":          {text(2, "x=a", "y=b"), text(1, "x=b", "y=a"), 2},
+		"one alone, called both":   {single, text(2, "a=b", "b=c"), 3},
+		"the same":                 {single, single, 1},
+		"none before":              {"none", text(2, "x=a", "y=b"), 2},
+		"none after":               {text(2, "x=a", "y=b"), "none", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before, after := policyOf(t, tt.before), policyOf(t, tt.after)
+			both := ledger.Both(before, after)
+			if n := len(both.Witnesses()); n != tt.witnesses {
+				t.Errorf("%d witnesses, want %d", n, tt.witnesses)
+			}
+			for chosen := range 1 << len(all) {
+				signed := signedEmpty(t)
+				for i, key := range all {
+					if chosen>>i&1 == 1 {
+						signed = newWitness(key+".example").cosign(signed, 1)
+					}
+				}
+				met := func(p *ledger.Policy) bool { return p.Met(p.Cosigned(signed)) }
+				if met(both) != (met(before) && met(after)) {
+					t.Errorf("cosigned by %05b: both %v, before %v, after %v", chosen, met(both), met(before), met(after))
+				}
+			}
+		})
+	}
+	if p := ledger.Both(policyOf(t, "none"), policyOf(t, "none")); !p.None() {
+		t.Error("nobody and nobody are somebody")
+	}
+}
+
+func policyOf(t *testing.T, text string) *ledger.Policy {
+	t.Helper()
+	p, err := ledger.ParsePolicy(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}

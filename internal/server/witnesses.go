@@ -31,6 +31,7 @@ type watching struct {
 
 	mu       sync.Mutex
 	policies map[ledger.Log]parsed
+	handover handover
 	doubts   map[ledger.Log]map[string]string // by witness, as last said
 	lost     map[ledger.Log]absence
 }
@@ -57,13 +58,39 @@ var _ ledger.Witnesses = (*watching)(nil)
 // Policy implements [ledger.Witnesses]. The directory accepts only the form of a
 // policy; of one that makes no sense the quorum is never met, so that nothing
 // unwatched is ever called confirmed.
+//
+// Of the directory, an entry that changes the policy is for the witnesses of
+// before and after together: clients count it only then (internal/office/FORMAT.md).
 func (w *watching) Policy(log ledger.Log) *ledger.Policy {
-	text := w.x.Directory().Quorum().Ev
-	if log == ledger.Dir {
-		text = w.x.Directory().Quorum().Dir
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	dir := w.x.Directory()
+	if log != ledger.Dir {
+		return w.parse(log, dir.Quorum().Ev)
+	}
+	policy := w.parse(log, dir.Quorum().Dir)
+	for _, before := range w.handover.pending(dir.View, w.confirmed) {
+		if earlier, err := ledger.ParsePolicy(before); err == nil {
+			policy = ledger.Both(earlier, policy)
+		}
+	}
+	return policy
+}
+
+// confirmed reports whether a checkpoint under quorum covers an entry of the
+// directory. What cannot be found out is not.
+func (w *watching) confirmed(entry int64) (ok bool) {
+	err := w.x.Store.View(context.Background(), func(r ledger.Reader) error {
+		p, err := r.CheckpointFor(context.Background(), ledger.Dir, entry)
+		ok = p.Exists()
+		return err
+	})
+	return ok && err == nil
+}
+
+// parse reads a policy unless it is the one that was read last. The caller holds
+// the lock.
+func (w *watching) parse(log ledger.Log, text string) *ledger.Policy {
 	if p, ok := w.policies[log]; ok && p.text == text {
 		return p.policy
 	}
