@@ -16,6 +16,7 @@ import (
 	"github.com/odziv/odziv/internal/evidence"
 	"github.com/odziv/odziv/internal/exchange"
 	"github.com/odziv/odziv/internal/statement"
+	"github.com/odziv/odziv/ledger"
 )
 
 // upload puts the parts of a message, each in one chunk.
@@ -216,6 +217,13 @@ func (a *alteredStore) Read(ctx context.Context, f func(exchange.View) error) er
 		return a.err
 	}
 	return a.Store.Read(ctx, func(v exchange.View) error { return f(a.view(v)) })
+}
+
+func (a *alteredStore) View(ctx context.Context, f func(ledger.Reader) error) error {
+	if a.err != nil {
+		return a.err
+	}
+	return a.Store.View(ctx, f)
 }
 
 // lacking has no chunk at or beyond an offset.

@@ -91,8 +91,9 @@ func TestRevokedUnderLoad(t *testing.T) {
 	all.Wait()
 }
 
-// TestFollowFails closed: without an answer of the store nobody is let in, and a
-// directory that lost entries is not taken for the truth.
+// TestFollowFails closed: without an answer of the store nobody is let in. A
+// directory that lost entries, or has others, is not taken for the truth, and
+// nothing is written to it.
 func TestFollowFails(t *testing.T) {
 	s := open(t, api.Options{})
 	broken := &alteredReads{Store: s.Store}
@@ -114,11 +115,6 @@ func TestFollowFails(t *testing.T) {
 	other.want(get(), http.StatusServiceUnavailable, "busy")
 	broken.err = nil
 	other.want(get(), http.StatusOK, "")
-	broken.head = func(h ledger.Head) ledger.Head { h.Size--; return h }
-	other.want(get(), http.StatusInternalServerError, "internal")
-	if err := x.Follow(t.Context()); !errors.Is(err, ledger.ErrRollback) {
-		t.Errorf("a shorter directory: %v", err)
-	}
 	broken.head = func(ledger.Head) ledger.Head { panic("no head") }
 	other.want(get(), http.StatusInternalServerError, "internal")
 	broken.head = nil
@@ -127,6 +123,45 @@ func TestFollowFails(t *testing.T) {
 	cancel()
 	if err := x.Follow(ended); err != nil && !errors.Is(err, context.Canceled) {
 		t.Errorf("a caller that went away: %v", err)
+	}
+	other.want(get(), http.StatusOK, "") // after that caller's look has ended
+	if x.HaltCause() != nil {
+		t.Error("halted by what passes")
+	}
+	broken.head = func(h ledger.Head) ledger.Head { h.Size--; return h }
+	other.want(get(), http.StatusInternalServerError, "internal")
+	health := other.do(other.make(http.MethodGet, wire.PathHealth, nil))
+	other.want(health, http.StatusServiceUnavailable, "store")
+	if err := x.Follow(t.Context()); !errors.Is(err, ledger.ErrRollback) || !errors.Is(x.HaltCause(), ledger.ErrRollback) {
+		t.Errorf("a shorter directory: %v, halted by %v", err, x.HaltCause())
+	}
+}
+
+// TestFollowSeesAnotherHistory of the same length as the one it wrote.
+func TestFollowSeesAnotherHistory(t *testing.T) {
+	s := open(t, api.Options{})
+	altered := &alteredReads{Store: s.Store}
+	cfg := s.Config
+	cfg.Store = altered
+	x, err := exchange.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	running, stop := context.WithCancel(context.Background())
+	var ended sync.WaitGroup
+	ended.Go(func() { _ = x.Run(running) })
+	defer ended.Wait()
+	defer stop()
+	digest, d := s.Prepare(revocation(s), s.Council)
+	if _, err := x.SubmitDirectory(t.Context(), exchange.Caller{Key: statement.KeyID(s.Council.Public()), Nonce: "n"}, digest, encode(t, d)); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.Follow(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	altered.head = func(h ledger.Head) ledger.Head { h.Root[0] ^= 1; return h }
+	if err := x.Follow(t.Context()); !errors.Is(err, ledger.ErrRollback) || !errors.Is(x.HaltCause(), ledger.ErrRollback) {
+		t.Errorf("another root: %v, halted by %v", err, x.HaltCause())
 	}
 }
 

@@ -61,20 +61,34 @@ func (x *Exchange) look(ctx context.Context, l, before *look) {
 	close(l.done)
 }
 
+// catchUp adopts what the directory has more. One that is shorter than was seen,
+// or another one, is an older store: the exchange halts.
 func (x *Exchange) catchUp(ctx context.Context) (err error) {
 	defer recovered(&err)
-	dir := x.Directory() // before the snapshot, which then cannot be older
-	return x.Store.View(ctx, func(r ledger.Reader) error {
+	dir, known := x.Directory(), x.floor.of(ledger.Dir) // before the snapshot, which then cannot be older
+	err = x.Store.View(ctx, func(r ledger.Reader) error {
 		head, err := r.Head(ctx, ledger.Dir)
-		if err != nil || head.Size == dir.N() {
+		if err != nil {
 			return err
 		}
-		if head.Size < dir.N() {
-			return fmt.Errorf("exchange: the directory has %d entries, this server has seen %d: %w", head.Size, dir.N(), ledger.ErrRollback)
+		if head.Size < dir.N() || head.Size == known.Size && known.Size > 0 && head.Root != known.Root {
+			return fmt.Errorf("exchange: the directory has %d entries, or others than the %d that this server has seen: %w", head.Size, dir.N(), ledger.ErrRollback)
+		}
+		if head.Size == dir.N() {
+			return nil
 		}
 		if dir, err = follow(ctx, r, dir); err == nil {
 			x.adopt(dir)
 		}
 		return err
 	})
+	x.haltAt(err)
+	return err
+}
+
+// of is the head of a log that is known to be committed.
+func (f *floor) of(log ledger.Log) ledger.Head {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.known[log]
 }
