@@ -234,6 +234,9 @@ func (c *Cluster) Restart() { c.t.Helper(); c.Stop("fast"); c.Start() }
 // is short. What was written is not lost, as it would be when the power fails.
 func (c *Cluster) Kill() { c.t.Helper(); c.must(c.kill()) }
 
+// Dir is the server's folder: data, socket, log.
+func (c *Cluster) Dir() string { return c.dir }
+
 // Running reports whether the server runs: it gives up by itself when its log has
 // no room, for one.
 func (c *Cluster) Running() bool { return c.running() }

@@ -330,8 +330,10 @@ func (c *jumping) jump(by time.Duration) {
 
 // TestServerClockJumps moves the server's own clock by ten minutes, both ways:
 // nothing is written until it is right again.
-func TestServerClockJumps(t *testing.T) {
-	f := openField(t, func(o *demo.Options) { o.Dir = memoryDir(t) })
+func TestServerClockJumps(t *testing.T) { onEach(t, testServerClockJumps) }
+
+func testServerClockJumps(t *testing.T, e engine) {
+	f := openField(t, e.place(t))
 	swc, ppo := f.sender("swc-kraljevo", "legal"), f.sender("hppo-kraljevo", "registry")
 	f.must(f.Clock.Forward(f.Clock.Now() + hour)) // so that nobody's term begins after the jump
 	clock := &jumping{now: f.Clock.Now(), mono: 1}

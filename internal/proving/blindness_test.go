@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/odziv/odziv/internal/pgtest"
 	"github.com/odziv/odziv/internal/scenario/demo"
 	"github.com/odziv/odziv/messaging/envelope"
 )
@@ -66,9 +67,54 @@ var sentinels = []string{"Podrinjska 17a QXZ", "sentinel-of-the-body-5c1f", "Ð¡Ð
 // TestBlindness sends sentinels in every sealed place and looks for them in
 // whatever the server has or sees: database, write-ahead log, folders, log lines
 // and traffic, as they are, in hex and in base64 at each of its three phases.
+//
+// Of PostgreSQL it reads every file and, as some rows are compressed there, every
+// row as text.
 func TestBlindness(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) {
+		testBlindness(t, "", func(f *field, places map[string][]byte) {
+			f.files(filepath.Dir(strings.TrimPrefix(f.Home.DSN(), "sqlite:")), places)
+		})
+	})
+	t.Run("postgres", func(t *testing.T) {
+		c := pgtest.Start(t, pgtest.Options{})
+		db := c.Database(t)
+		testBlindness(t, db, func(f *field, places map[string][]byte) {
+			f.files(f.Home.Dir, places)
+			f.files(c.Dir(), places)
+			f.rows(c, pgtest.NameOf(db), places)
+		})
+	})
+}
+
+// files adds what lies in a folder.
+func (f *field) files(folder string, places map[string][]byte) {
+	f.must(filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		places[path] = data
+		return err
+	}))
+}
+
+// rows adds every table.
+func (f *field) rows(c *pgtest.Cluster, database string, places map[string][]byte) {
+	all := 0
+	for _, table := range c.Query(database, "SELECT tablename FROM pg_tables WHERE schemaname = 'odziv'") {
+		rows := strings.Join(c.Query(database, "SELECT t::text FROM odziv."+table+" t"), "\n")
+		all += len(rows)
+		places["table "+table] = []byte(rows)
+	}
+	if all < 100_000 {
+		f.t.Fatalf("the tables hold %d bytes: looked into too little", all)
+	}
+}
+
+func testBlindness(t *testing.T, db string, look func(f *field, places map[string][]byte)) {
 	tap := &wiretap{next: &http.Transport{DisableCompression: true}}
-	f := openField(t, func(o *demo.Options) { o.Transport = tap })
+	f := openField(t, func(o *demo.Options) { o.Transport, o.DB = tap, db })
 	swc, legal := f.office("swc-kraljevo", "legal")
 	ppo, registry := f.office("hppo-kraljevo", "registry")
 	d := f.complaint(legal, registry)
@@ -86,14 +132,7 @@ func TestBlindness(t *testing.T) {
 		t.Fatal("the recipient did not get what was sent")
 	}
 	places := map[string][]byte{"log": f.log.Bytes(), "traffic": tap.seen.Bytes()}
-	f.must(filepath.WalkDir(filepath.Dir(strings.TrimPrefix(f.Home.DSN(), "sqlite:")), func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		data, err := os.ReadFile(path)
-		places[path] = data
-		return err
-	}))
+	look(f, places)
 	if len(places) < 4 || len(places["traffic"]) < 100_000 || len(places["log"]) == 0 {
 		t.Fatalf("looked into too little: %d places", len(places))
 	}

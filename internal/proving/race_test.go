@@ -19,9 +19,9 @@ import (
 // PostgreSQL has fewer rounds: what decides is the same code under another lock.
 func TestWithdrawalRace(t *testing.T) {
 	onEach(t, func(t *testing.T, e engine) {
-		n := rounds(10_000)
+		n := rounds(3_000)
 		if e.name == "postgres" {
-			n = rounds(1_500)
+			n = rounds(300)
 		}
 		testWithdrawalRace(t, e, n)
 	})

@@ -2,7 +2,9 @@ package proving
 
 import (
 	"context"
+	"database/sql"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/odziv/odziv/internal/evidence"
@@ -122,6 +124,42 @@ func testErasureKeepsBreaches(t *testing.T, e engine) {
 	if _, err := f.Exchange.Erase(t.Context(), []int64{sent.Item.Idx}, "request"); err == nil {
 		t.Error("an opening was erased twice")
 	}
+}
+
+// TestOnlyTheEraserDeletes: on PostgreSQL the role of the server deletes no
+// opening, the eraser's deletes nothing else, and no role changes what is there,
+// the administrator's only behind the triggers.
+func TestOnlyTheEraserDeletes(t *testing.T) {
+	e := engines[1]
+	f := storied(t, e)
+	db, err := sql.Open("postgres", f.Home.DSN()+"&search_path=odziv")
+	f.must(err)
+	defer db.Close()
+	const one = "(SELECT min(idx) FROM opening)"
+	for _, tt := range []struct{ role, statement, refused string }{
+		{"odziv_api", "DELETE FROM opening WHERE idx = " + one, "permission denied"},
+		{"odziv_api", "UPDATE opening SET meta = ''", "permission denied"},
+		{"odziv_api", "UPDATE entry SET leaf = leaf", "permission denied"},
+		{"odziv_api", "TRUNCATE entry", "permission denied"},
+		{"odziv_api", "UPDATE head SET size = size - 1", "head"},
+		{"odziv_eraser", "DELETE FROM entry", "permission denied"},
+		{"odziv_eraser", "DELETE FROM checkpoint", "permission denied"},
+		{"odziv_eraser", "UPDATE opening SET meta = ''", "permission denied"},
+		{"odziv_audit", "DELETE FROM opening WHERE idx = " + one, "permission denied"},
+		{"postgres", "DELETE FROM entry", "entry"},
+		{"postgres", "UPDATE opening SET meta = ''", "opening"},
+		{"postgres", "TRUNCATE checkpoint", "checkpoint"},
+	} {
+		tx, err := db.Begin()
+		f.must(err)
+		_, err = tx.Exec("SET LOCAL ROLE " + tt.role)
+		f.must(err)
+		if _, err := tx.Exec(tt.statement); err == nil || !strings.Contains(err.Error(), tt.refused) {
+			t.Errorf("%s: %s: %v", tt.role, tt.statement, err)
+		}
+		f.must(tx.Rollback())
+	}
+	sound(t, f.Exchange.Store, f.World)
 }
 
 // missing lists the rules of a desk's missing replies, sorted.
