@@ -83,7 +83,7 @@ func TestErrorsKeepPasswords(t *testing.T) {
 // TestSession looks at the settings in force, on every kind of connection.
 func TestSession(t *testing.T) {
 	ctx := context.Background()
-	dsn := newServed(t).dsn
+	dsn := servedOn(t, pgtest.Shared(t).Database(t)).dsn
 	pgtest.Shared(t).Exec(pgtest.NameOf(dsn), "ALTER DATABASE "+pgtest.NameOf(dsn)+" SET synchronous_commit = off")
 	pgtest.Shared(t).Exec(pgtest.NameOf(dsn), "ALTER DATABASE "+pgtest.NameOf(dsn)+" SET default_transaction_isolation = 'serializable'")
 	show := func(s *Store, p *pool, name string) (value string) {

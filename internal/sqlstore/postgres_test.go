@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/odziv/odziv/internal/pgtest"
@@ -15,18 +16,69 @@ import (
 // like raw's: Exec has the rights of the server, forge those of a superuser.
 type served struct {
 	*Store
-	dsn   string
-	super *sql.DB
+	dsn      string
+	super    *sql.DB
+	recycled bool
 }
 
+// newServed takes a database that another test has done with, emptied, or makes
+// one: that is what most of the time would go to.
 func newServed(t testing.TB) *served {
 	t.Helper()
-	return servedOn(t, pgtest.Shared(t).Database(t))
+	spare.Lock()
+	defer spare.Unlock()
+	var r *served
+	if last := len(spare.dsns) - 1; last >= 0 {
+		r = openServed(t, spare.dsns[last], Open)
+		spare.dsns = spare.dsns[:last]
+	} else {
+		c := pgtest.Shared(t)
+		spare.made++
+		name := fmt.Sprint("spare_", spare.made)
+		c.Exec("postgres", "CREATE DATABASE "+name)
+		r = openServed(t, c.DSN(name), Create)
+	}
+	r.recycled = true
+	return r
+}
+
+// spare are databases on the shared cluster with a ledger that is empty.
+var spare struct {
+	sync.Mutex
+	dsns []string
+	made int
+}
+
+// recycle empties the database for the next test. One that holds much is left to
+// the end of the cluster.
+func (r *served) recycle(t testing.TB) {
+	var entries int
+	if err := r.super.QueryRow("SELECT count(*) FROM odziv.entry").Scan(&entries); err != nil || entries > 5000 {
+		return
+	}
+	text := "BEGIN; SET LOCAL search_path = odziv; SET LOCAL session_replication_role = replica; "
+	for _, table := range append(append(derivedTables(), scratchTables...), ledgerTables...) {
+		text += "DELETE FROM " + table + "; "
+	}
+	root := ledger.EmptyRoot()
+	text += fmt.Sprintf(`INSERT INTO covered VALUES (1, 0); INSERT INTO head VALUES (0, 0, '\x%x', 0), (1, 0, '\x%[1]x', 0); COMMIT`, root[:])
+	if _, err := r.super.Exec(text); err != nil {
+		t.Errorf("empty the database: %v", err)
+		return
+	}
+	spare.Lock()
+	defer spare.Unlock()
+	spare.dsns = append(spare.dsns, r.dsn)
 }
 
 func servedOn(t testing.TB, dsn string) *served {
 	t.Helper()
-	s, err := Create(context.Background(), dsn)
+	return openServed(t, dsn, Create)
+}
+
+func openServed(t testing.TB, dsn string, open func(context.Context, string) (*Store, error)) *served {
+	t.Helper()
+	s, err := open(context.Background(), dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,13 +86,17 @@ func servedOn(t testing.TB, dsn string) *served {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r := &served{Store: s, dsn: dsn, super: super}
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
+		if r.recycled && !t.Failed() {
+			r.recycle(t)
+		}
 		super.Close()
 	})
-	return &served{s, dsn, super}
+	return r
 }
 
 // Exec runs one statement on a connection of the server's.

@@ -37,7 +37,7 @@ func (s *suite) fillRow(tx exchange.Tx, i int) error {
 		tx.PutMessage(s.ctx, m, to, []string{"k_a", "k_" + name}),
 		tx.MarkRecipient(s.ctx, exchange.RecipientRow{Msg: m.Msg, Desk: "d_z", Handed: 9, HandedIdx: idx}),
 		tx.PutParty(s.ctx, "c_"+name, exchange.PartyRow{Desk: "d_a", Inst: "i_a"}),
-		tx.Link(s.ctx, []string{"c_" + name, fmt.Sprint("c_", i%7)}),
+		tx.Link(s.ctx, []string{"c_" + name, fmt.Sprint("c_", i%(7+i/4))}),
 		tx.PutConsentVersion(s.ctx, exchange.ConsentRow{ID: "k_" + name, Ver: i, Idx: idx, At: 1, Act: "given", Stmt: []byte{0, byte(i)}[:i%3]}),
 		tx.PutConflict(s.ctx, exchange.ConflictRow{ID: "x_" + name, Who: "g_a", Level: "suspicion", SetIdx: idx, LiftedIdx: -1}),
 		tx.PutGrant(s.ctx, exchange.GrantRow{ID: "x_" + name, Idx: idx, Case: "c_a", Desk: "d_a", Subj: []string{name}, EndedIdx: -1, Before: []int64{idx}}),
