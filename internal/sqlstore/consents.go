@@ -58,17 +58,20 @@ func (v *view) Conflict(ctx context.Context, id string) (c exchange.ConflictRow,
 
 func (v *view) conflicts(ctx context.Context, query, which string) (list []exchange.ConflictRow, err error) {
 	err = v.each(ctx, query, []any{which}, func(rows *sql.Rows) error {
-		var c exchange.ConflictRow
-		var subj string
-		err := rows.Scan(&c.ID, &c.Who, &subj, &c.Level, &c.SetIdx, &c.SetAt, &c.LiftedIdx, &c.LiftedAt)
-		if err != nil {
-			return err
-		}
-		err = readList(subj, &c.Subj)
+		c, err := scanConflict(rows)
 		list = append(list, c)
 		return err
 	})
 	return list, err
+}
+
+func scanConflict(rows *sql.Rows) (c exchange.ConflictRow, err error) {
+	var subj string
+	err = rows.Scan(&c.ID, &c.Who, &subj, &c.Level, &c.SetIdx, &c.SetAt, &c.LiftedIdx, &c.LiftedAt)
+	if err != nil {
+		return c, err
+	}
+	return c, readList(subj, &c.Subj)
 }
 
 // PutConflict implements exchange.Tx.

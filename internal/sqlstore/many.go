@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/odziv/odziv/internal/exchange"
 	"github.com/odziv/odziv/messaging/obligation"
@@ -128,28 +130,55 @@ func scanObligation(rows *sql.Rows) (o obligation.Obligation, err error) {
 	return o, nil
 }
 
-// feeds looks up the end of each feed by itself: a maximum by groups would go
-// through the whole of them.
+// feedsAtOnce bounds the feeds whose ends one statement looks up.
+const feedsAtOnce = 16
+
+// feeds looks up the end of each feed by itself, though in one statement: a
+// maximum by groups would go through the whole of them.
 func (g *gathering) feeds(ctx context.Context, desks []string) error {
-	for _, desk := range desks {
-		n, err := g.t.FeedLast(ctx, desk)
+	for some := range slices.Chunk(desks, feedsAtOnce) {
+		args := padded(some)
+		var query strings.Builder
+		for i := range args {
+			if i > 0 {
+				query.WriteString(" UNION ALL ")
+			}
+			fmt.Fprintf(&query, "SELECT * FROM (SELECT desk, n FROM feed WHERE desk = $%d ORDER BY n DESC LIMIT 1) AS a%d", i+1, i)
+		}
+		err := g.t.each(ctx, query.String(), args, func(rows *sql.Rows) error {
+			var desk string
+			var n int64
+			err := rows.Scan(&desk, &n)
+			g.k.FeedLast[desk] = n
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		g.k.FeedLast[desk] = n
 	}
 	return nil
 }
 
-func (g *gathering) excluded(ctx context.Context, desks []string) error {
-	for _, desk := range desks {
-		rows, err := g.t.Conflicts(ctx, desk)
-		if err != nil {
-			return err
-		}
-		g.k.Excluded[desk] = rows
+// padded repeats the last value up to a power of two, so that few texts serve all
+// lengths.
+func padded[T any](values []T) []any {
+	n := 1
+	for n < len(values) {
+		n *= 2
 	}
-	return nil
+	args := make([]any, n)
+	for i := range args {
+		args[i] = values[min(i, len(values)-1)]
+	}
+	return args
+}
+
+func (g *gathering) excluded(ctx context.Context, desks []string) error {
+	return g.ask(ctx, conflictColumns, "who", " ORDER BY set_idx, id", desks, func(rows *sql.Rows) error {
+		row, err := scanConflict(rows)
+		g.k.Excluded[row.Who] = append(g.k.Excluded[row.Who], row)
+		return err
+	})
 }
 
 // cases reads the matters of the cases, and then what is stored of every case in
@@ -267,13 +296,35 @@ func (t *tx) PutAll(ctx context.Context, r *exchange.Rows) error {
 	return nil
 }
 
-// UseNonces implements exchange.Scratch.
+// noncesAtOnce bounds the nonces that one statement spends.
+const noncesAtOnce = 64
+
+// UseNonces implements exchange.Scratch. A statement tells which rows it added;
+// of a nonce that stands in it more than once the first is fresh.
 func (s *scratch) UseNonces(ctx context.Context, nonces []exchange.Nonce, at int64) ([]bool, error) {
-	fresh := make([]bool, len(nonces))
-	for i, n := range nonces {
-		var err error
-		if fresh[i], err = s.UseNonce(ctx, n.Key, n.Nonce, at); err != nil {
+	fresh := make([]bool, 0, len(nonces))
+	for some := range slices.Chunk(nonces, noncesAtOnce) {
+		rows := padded(some)
+		args := make([]any, 0, 3*len(rows))
+		for _, n := range rows {
+			n := n.(exchange.Nonce)
+			args = append(args, n.Key, n.Nonce, at)
+		}
+		const into = "req_nonce (officer, nonce, at)"
+		query := insertText(into, 3, len(rows)) + " ON CONFLICT DO NOTHING RETURNING officer, nonce"
+		added := map[exchange.Nonce]bool{}
+		err := s.each(ctx, query, args, func(rows *sql.Rows) error {
+			var n exchange.Nonce
+			err := rows.Scan(&n.Key, &n.Nonce)
+			added[n] = true
+			return err
+		})
+		if err != nil {
 			return nil, err
+		}
+		for _, n := range some {
+			fresh = append(fresh, added[n])
+			delete(added, n)
 		}
 	}
 	return fresh, nil
