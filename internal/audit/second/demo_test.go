@@ -12,7 +12,9 @@ import (
 	"github.com/odziv/odziv/internal/audit/second"
 	"github.com/odziv/odziv/internal/evidence"
 	"github.com/odziv/odziv/internal/exchange"
+	"github.com/odziv/odziv/internal/pgtest"
 	"github.com/odziv/odziv/internal/scenario"
+	"github.com/odziv/odziv/internal/scenario/demo"
 	"github.com/odziv/odziv/internal/server"
 )
 
@@ -36,14 +38,16 @@ func TestDemonstration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Run("shipped", func(t *testing.T) { agree(t, shipped...) })
-	t.Run("more", func(t *testing.T) { agree(t, rest) })
+	t.Run("shipped", func(t *testing.T) { agree(t, "", shipped...) })
+	t.Run("on PostgreSQL", func(t *testing.T) { agree(t, pgtest.Shared(t).Database(t), rest) })
 }
 
+func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
+
 // agree plays scenarios and puts bundles of what came out to both verifiers.
-func agree(t *testing.T, files ...*scenario.File) {
+func agree(t *testing.T, db string, files ...*scenario.File) {
 	ctx := context.Background()
-	w, _, err := scenario.Play(ctx, files, scenario.Options{Bookkeeper: true})
+	w, _, err := scenario.Play(ctx, files, scenario.Options{Bookkeeper: true, World: demo.Options{DB: db}})
 	if err != nil {
 		t.Fatal(err)
 	}
