@@ -42,6 +42,9 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"odziv": main
 //	daemon                start the server of server/ again, and wait until it answers
 //	halt                  stop it and wait until it is gone
 //	capture NAME REGEXP   keep the first group found in the last standard output as $NAME
+//	watch Q N [asleep]    let N witnesses cosign, any Q of them a quorum: see [watchmen]
+//	asleep NAME…          let exactly these of them not answer
+//	files N PATTERN       so many files match, and others cannot read them
 //	members WHAT LIST…    the last standard output is one JSON object (or, with
 //	                      WHAT = each, a list of them) with exactly these members
 func TestScripts(t *testing.T) {
@@ -90,6 +93,9 @@ func TestScripts(t *testing.T) {
 			"halt":    halt,
 			"capture": capture,
 			"members": members,
+			"watch":   watch,
+			"asleep":  asleep,
+			"files":   countFiles,
 		},
 	})
 }

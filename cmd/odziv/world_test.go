@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -81,7 +82,7 @@ func found(dir, kind string) error {
 	if err := w.Published(ctx); err != nil {
 		return err
 	}
-	if err := writeHomes(w, filepath.Join(dir, "homes")); err != nil {
+	if err := errors.Join(writeHomes(w, filepath.Join(dir, "homes")), writePolicy(w, dir)); err != nil {
 		return err
 	}
 	return w.Close()
@@ -105,7 +106,7 @@ func complain(ctx context.Context, w *demo.World) error {
 }
 
 // writeHomes makes homes/CODE.FN for the first officer of a desk, CODE.FN.2 for
-// the second, CODE.registrar1 and 2, CODE.root.
+// the second, CODE.registrar1 and 2, CODE.root, council.
 func writeHomes(w *demo.World, dir string) error {
 	names := map[string]string{}
 	for _, m := range w.Members {
@@ -113,6 +114,9 @@ func writeHomes(w *demo.World, dir string) error {
 		for _, d := range m.Desks {
 			names[d.Name()] = d.ID
 		}
+	}
+	if err := writeHome(filepath.Join(dir, "council"), w.Pin(), w.Council(), names); err != nil {
+		return err
 	}
 	for _, m := range w.Members {
 		if err := writeHome(filepath.Join(dir, m.Code+".root"), w.Pin(), m.Root(), names); err != nil {

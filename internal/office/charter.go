@@ -48,28 +48,29 @@ func between(list []charter, n, m int64) []charter {
 	list = list[first:]
 	for i, c := range list {
 		if c.from > m && i > 0 {
-			return list[:i]
+			return slices.Clip(list[:i])
 		}
 	}
-	return list
+	return slices.Clip(list)
 }
 
-// policyAt is the policy for a log in force at a size of the directory, nil if
-// there is none that makes sense.
-func policyAt(list []charter, log ledger.Log, n int64) *ledger.Policy {
-	if at := between(list, n, n); len(at) > 0 {
-		return at[0].policies[log]
-	}
-	return nil
+// asked reports whether a charter of a list asks anybody to cosign.
+func asked(list []charter, log ledger.Log) bool {
+	return slices.ContainsFunc(list, func(c charter) bool { return c.policies[log] == nil || !c.policies[log].None() })
 }
 
 // standing judges a checkpoint, whose own signature was verified before, by
 // every charter of a list at once: it is confirmed if it satisfies each that
-// asks anybody. Of the cosigners it counts those that the last one names.
+// asks anybody. Of the cosigners it counts those that the last one names. A
+// policy that makes no sense asks nobody once there is another after it; until
+// then nothing satisfies it.
 func standing(list []charter, log ledger.Log, signed []byte) Vouched {
 	v := Vouched{Standing: ledger.Unwitnessed}
-	for _, c := range list {
+	for i, c := range list {
 		p := c.policies[log]
+		if p == nil && i < len(list)-1 {
+			continue
+		}
 		if p == nil {
 			return Vouched{Standing: ledger.Provisional}
 		}

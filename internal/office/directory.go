@@ -94,14 +94,12 @@ func (o *Office) Await(ctx context.Context, idx int64) (ledger.Standing, error) 
 func (o *Office) DirectoryStanding(idx int64) ledger.Standing {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	r := o.held
-	switch p := policyAt(r.charters, ledger.Dir, max(1, r.vouched)); {
+	switch r := o.held; {
 	case idx >= r.size():
 		return NotConfirmed
 	case idx >= r.vouched:
 		return ledger.Provisional
-	case p != nil && p.None():
-		return ledger.Unwitnessed
+	default:
+		return countedStanding(r)
 	}
-	return ledger.Confirmed
 }

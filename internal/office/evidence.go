@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -54,7 +55,7 @@ func (o *Office) oneHistory(ctx context.Context, cp ledger.Checkpoint, signed []
 
 // countEvidence remembers how much of the evidence tree a quorum confirmed.
 func (o *Office) countEvidence(m *marks, cp ledger.Checkpoint, signed []byte) {
-	list := o.evidenceCharters()
+	list := o.held.present()
 	if standing(list, ledger.Ev, signed).Standing != ledger.Confirmed {
 		return
 	}
@@ -64,6 +65,32 @@ func (o *Office) countEvidence(m *marks, cp ledger.Checkpoint, signed []byte) {
 		o.counted, m.EvCounted, seen = max(o.counted, cp.Size), signed, now
 	}
 	m.EvUntil = max(m.EvUntil, min(now, vouchedUntil(list[len(list)-1].policies[ledger.Ev], signed, seen)))
+}
+
+// seekEvidence looks by halving for the largest tree that a quorum confirmed, in
+// the proofs of entries, before it is said that none did for long. The caller
+// holds the lock.
+func (o *Office) seekEvidence(ctx context.Context, size int64) error {
+	for low, high := o.counted, size; low < high; {
+		middle := low + (high-low)/2
+		file, err := o.Client.Proof(ctx, wire.Ev, middle)
+		if err != nil {
+			return ctx.Err() // it confirms nothing today
+		}
+		proof, err := ledger.ParseProof(file)
+		if err != nil {
+			return o.lie(fmt.Sprintf("the proof of entry %d is none: %v", middle, err), file)
+		}
+		if _, err := o.acceptEvidence(ctx, proof.Checkpoint); err != nil {
+			return err
+		}
+		if o.counted > middle {
+			low = o.counted
+		} else {
+			high = middle
+		}
+	}
+	return nil
 }
 
 // consistent wants the smaller of two trees to be a prefix of the larger.
@@ -148,21 +175,23 @@ func (o *Office) proven(ctx context.Context, proof ledger.Proof, item evidence.I
 
 // vouchedSince judges a checkpoint over an entry that was recorded when the
 // directory had dirn entries: by the charter of that time or by any since, for
-// the quorum may have come late. The caller holds the lock.
+// the quorum may have come late. Only charters that count can confirm it, and
+// nobody was asked only if neither the charter of that time nor the one that
+// counted did. The caller holds the lock.
 func (o *Office) vouchedSince(signed []byte, dirn int64) Vouched {
-	now := max(1, o.held.vouched)
-	list := between(o.held.charters, min(max(1, dirn), now), now)
-	var first Vouched
-	for i := range list {
-		v := standing(list[i:i+1], ledger.Ev, signed)
-		if v.Standing == ledger.Confirmed {
+	r := o.held
+	then := min(max(1, dirn), r.size())
+	counting := between(r.charters, min(then, max(1, r.vouched)), max(1, r.vouched))
+	for i := range counting {
+		if v := standing(counting[i:i+1], ledger.Ev, signed); v.Standing == ledger.Confirmed {
 			return v
 		}
-		if i == 0 {
-			first = v
-		}
 	}
-	return first
+	v := standing(slices.Concat(between(r.charters, then, then), counting[:1]), ledger.Ev, signed)
+	if v.Standing == ledger.Confirmed {
+		v.Standing = ledger.Provisional
+	}
+	return v
 }
 
 func leafOf(item evidence.Item) ([]byte, error) {

@@ -261,11 +261,18 @@ func TestBetween(t *testing.T) {
 	}
 }
 
-// A policy that makes no sense confirms nothing.
+// A policy that makes no sense confirms nothing, until there is another.
 func TestSenselessPolicy(t *testing.T) {
-	c := charter{from: 1}
-	if v := standing([]charter{c}, ledger.Ev, noteOf(1)); v.Standing != ledger.Provisional {
-		t.Errorf("%+v", v)
+	none, err := ledger.ParsePolicy("none")
+	if err != nil {
+		t.Fatal(err)
+	}
+	senseless, asks := charter{from: 1}, charter{from: 2}
+	asks.policies[ledger.Ev] = none
+	for want, list := range map[ledger.Standing][]charter{ledger.Provisional: {asks, senseless}, ledger.Unwitnessed: {senseless, asks}} {
+		if v := standing(list, ledger.Ev, noteOf(1)); v.Standing != want {
+			t.Errorf("%+v, want %s", v, want)
+		}
 	}
 }
 

@@ -109,6 +109,36 @@ func TestCountsUnderQuorum(t *testing.T) {
 	}
 }
 
+// So it does for the evidence tree: whoever comes when the newest checkpoint is
+// not confirmed is not told that nothing ever was.
+func TestEvidenceUnderQuorum(t *testing.T) {
+	w := watch(t)
+	w.policy(w.group(2, "w1", "w2", "w3"))
+	sender := w.at(w.A, 0, "")
+	for i := range 7 {
+		if i == 4 {
+			w.sleep("w1", "w2")
+		}
+		_, err := sender.Send(t.Context(), complaint(w.A.Desk, w.B.Desk))
+		check(t, err)
+		w.step()
+	}
+	p := w.at(w.B, 0, "")
+	check(t, p.Sync(t.Context()))
+	if got := p.Watch(); got.Record.Confirmed != 4 || got.Record.Entries != 7 || got.Late {
+		t.Errorf("%+v", got)
+	}
+	letters, err := p.Letters(t.Context(), w.B.Desk)
+	check(t, err)
+	for i, l := range letters {
+		want := ledger.Confirmed
+		if i >= 4 {
+			want = ledger.Provisional
+		}
+		is(t, fmt.Sprint("letter ", i), l.Standing, want)
+	}
+}
+
 // The notebook remembers what counted, and an older one, which does not, finds
 // it again.
 func TestCountsAgain(t *testing.T) {
@@ -149,6 +179,7 @@ func TestPolicyChange(t *testing.T) {
 
 	// The new witnesses alone: an exchange may have led them here.
 	w.policy(w.group(2, "w4", "w5", "w6"))
+	w.sleep("w1", "w2", "w3")
 	w.step()
 	check(t, early.Sync(t.Context()))
 	counts(t, early, n, n+1)
@@ -157,10 +188,9 @@ func TestPolicyChange(t *testing.T) {
 	counts(t, fresh, n, n+1)
 
 	// Then both, and later the new ones alone again.
-	w.asked = w.both(2, []string{"w1", "w2", "w3"}, []string{"w4", "w5", "w6"})
+	w.sleep()
 	w.rotate(w.B, false)
 	w.step()
-	w.asked = ""
 	check(t, early.Sync(t.Context()))
 	counts(t, early, n+2, n+2)
 	w.rotate(w.B, false)

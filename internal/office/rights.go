@@ -155,12 +155,9 @@ type Sender struct {
 func (o *Office) sender(l Letter) ([]byte, Sender, error) {
 	c := l.notice.Core
 	o.mu.Lock()
-	r, p := o.held, policyAt(o.held.charters, ledger.Dir, max(1, o.held.vouched))
+	r := o.held
 	o.mu.Unlock()
-	s := Sender{StaleDirectory: c.Dir.Stale, Standing: ledger.Confirmed}
-	if p != nil && p.None() {
-		s.Standing = ledger.Unwitnessed
-	}
+	s := Sender{StaleDirectory: c.Dir.Stale, Standing: countedStanding(r)}
 	if max(c.Dir.N, l.item.M.DirN) > r.size() {
 		return nil, s, fmt.Errorf("office: %w", ErrBehind)
 	}

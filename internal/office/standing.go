@@ -22,13 +22,19 @@ func (o *Office) DeskStanding(desk string) ledger.Standing {
 	o.mu.Lock()
 	r := o.held
 	o.mu.Unlock()
-	if p := policyAt(r.charters, ledger.Dir, max(1, r.vouched)); p != nil && p.None() {
-		return ledger.Unwitnessed
+	if !sameDesk(r.state.View, r.state.At(r.vouched), desk) {
+		return ledger.Provisional
 	}
-	if sameDesk(r.state.View, r.state.At(r.vouched), desk) {
+	return countedStanding(r)
+}
+
+// countedStanding is the standing of what counts of a directory.
+func countedStanding(r replica) ledger.Standing {
+	n := max(1, r.vouched)
+	if asked(between(r.charters, n, n), ledger.Dir) {
 		return ledger.Confirmed
 	}
-	return ledger.Provisional
+	return ledger.Unwitnessed
 }
 
 // sameDesk reports whether two views agree on who acts and reads for a desk.

@@ -120,7 +120,20 @@ func TestStandingUnwitnessed(t *testing.T) {
 		t.Errorf("%+v", state)
 	}
 
+	// A policy that nobody confirmed makes nothing confirmed, and nothing
+	// unwatched any more.
+	w.sleep("w1", "w2", "w3")
 	w.policy(w.group(2, "w1", "w2", "w3"))
+	w.step()
+	between, err := p.Send(t.Context(), complaint(w.A.Desk, w.B.Desk))
+	check(t, err)
+	w.step()
+	c, err = p.Confirm(t.Context(), between.Item)
+	check(t, err)
+	is(t, "the proof of between", c.Standing, ledger.Provisional)
+	is(t, "the desk", p.DeskStanding(w.B.Desk), ledger.Unwitnessed)
+
+	w.sleep()
 	w.step()
 	later, err := p.Send(t.Context(), complaint(w.A.Desk, w.B.Desk))
 	check(t, err)

@@ -196,6 +196,9 @@ func (o *Office) syncEvidence(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = o.acceptEvidence(ctx, signed)
-	return err
+	cp, err := o.acceptEvidence(ctx, signed)
+	if err != nil || !o.watch().Record.older(o.latest(), lateAfter) {
+		return err
+	}
+	return o.seekEvidence(ctx, cp.Size)
 }

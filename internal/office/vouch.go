@@ -138,7 +138,7 @@ func (o *Office) watch() Watch {
 			v.Standing = ledger.Confirmed // by an earlier note of the same tree
 		}
 		w.Directory = TreeWatch{v.Standing, r.size(), r.vouched, m.DirUntil, v.Cosigned, v.Witnesses}
-		v = standing(o.evidenceCharters(), ledger.Ev, m.Ev)
+		v = standing(r.present(), ledger.Ev, m.Ev)
 		size, counted := max(claimedSize(m.Ev), 0), o.counted
 		if v.Standing == ledger.Unwitnessed {
 			counted = size
@@ -158,21 +158,12 @@ func (t TreeWatch) older(now, age int64) bool {
 	return t.Standing != ledger.Unwitnessed && t.Until < now-age
 }
 
-// evidenceCharters are what checkpoints of the evidence tree are judged by: the
-// charter that counts. Witnesses of before a change of policy cannot be asked
-// for here, since nothing in this tree says when it was.
-func (o *Office) evidenceCharters() []charter {
-	n := max(1, o.held.vouched)
-	return between(o.held.charters, n, n)
-}
-
 // standingOf says how far others vouch for an entry of the evidence tree that
 // was verified to stand in it: what lies within a confirmed tree is confirmed.
 // The caller holds the lock.
 func (o *Office) standingOf(idx int64) ledger.Standing {
-	p := policyAt(o.held.charters, ledger.Ev, max(1, o.held.vouched))
 	switch {
-	case p != nil && p.None():
+	case !asked(o.held.present(), ledger.Ev):
 		return ledger.Unwitnessed
 	case idx < o.counted:
 		return ledger.Confirmed

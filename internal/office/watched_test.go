@@ -40,7 +40,9 @@ type watched struct {
 	mu     sync.Mutex
 	keys   map[string]*ledger.CosigningKey
 	asleep map[string]bool
-	asked  string        // policy to ask by, "" for that of the directory
+	asked  string        // policy to ask by, "" for what a server asks by
+	before string        // policy of the directory before the last change
+	change int64         // entry that changed it
 	ahead  time.Duration // of the witnesses' clocks
 }
 
@@ -82,37 +84,50 @@ func (w *watched) group(q int, names ...string) string {
 	return text.String()
 }
 
-// both is a policy that wants what two policies over some witnesses want.
-func (w *watched) both(q int, first []string, second []string) string {
-	var text strings.Builder
-	for _, name := range []string{"w1", "w2", "w3", "w4", "w5", "w6"} {
-		fmt.Fprintf(&text, "witness %s %s https://%s.example\n", name, w.keys[name].VerifierKey(), name)
-	}
-	fmt.Fprintf(&text, "group old %d %s\ngroup new %d %s\ngroup both all old new\nquorum both\n", q, strings.Join(first, " "), q, strings.Join(second, " "))
-	return text.String()
-}
-
 // policy puts a policy in force for both trees.
 func (w *watched) policy(text string) {
 	w.t.Helper()
 	dir := w.Directory()
+	w.before, w.change = dir.Quorum().Dir, dir.N()
 	w.Enter(&directory.Policy{Council: dir.Council(), Delegates: dir.Delegates(), Logs: dir.Logs(), Witnesses: dir.Witnesses(),
 		Quorum: directory.Quorum{Dir: text, Ev: text}}, w.Council)
 }
 
-// Policy implements [ledger.Witnesses].
+// Policy implements [ledger.Witnesses] as a server does: an entry that changes
+// the policy is for the witnesses of before and after together.
 func (w *watched) Policy(log ledger.Log) *ledger.Policy {
 	w.mu.Lock()
 	text := w.asked
 	w.mu.Unlock()
-	if text == "" {
-		text = map[ledger.Log]string{ledger.Dir: w.Directory().Quorum().Dir, ledger.Ev: w.Directory().Quorum().Ev}[log]
+	if text != "" {
+		return parsePolicy(text)
 	}
+	if log == ledger.Ev {
+		return parsePolicy(w.Directory().Quorum().Ev)
+	}
+	p := parsePolicy(w.Directory().Quorum().Dir)
+	if w.before == "" || w.covered(w.change) {
+		return p
+	}
+	return ledger.Both(parsePolicy(w.before), p)
+}
+
+func parsePolicy(text string) *ledger.Policy {
 	p, err := ledger.ParsePolicy(text)
 	if err != nil {
 		panic(err)
 	}
 	return p
+}
+
+// covered reports whether a quorum confirmed an entry of the directory.
+func (w *watched) covered(entry int64) (ok bool) {
+	err := w.Store.View(context.Background(), func(r ledger.Reader) error {
+		p, err := r.CheckpointFor(context.Background(), ledger.Dir, entry)
+		ok = p.Exists()
+		return err
+	})
+	return ok && err == nil
 }
 
 var errAsleep = errors.New("asleep")
