@@ -18,9 +18,9 @@ import (
 )
 
 // mirrorHelp says what --from takes, in every command that has it.
-const mirrorHelp = `A mirror is a folder that an observer keeps ("odziv observe"), its zip, an audit
-bundle, or the address of a server that shows such a folder. It is believed
-nothing but what this ledger's own keys signed.`
+const mirrorHelp = `A mirror is a folder that "odziv observe export" wrote, a zip of one, an audit
+bundle, or an address that shows such a folder. It is believed nothing but what
+this ledger's own keys signed.`
 
 // openMirror opens a folder, a zip or an address. The caller calls shut.
 func openMirror(ctx context.Context, from string) (files fs.FS, shut func() error, err error) {
