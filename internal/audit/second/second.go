@@ -25,6 +25,8 @@ type Case struct {
 	Entry   []byte `json:"entry,omitempty"` // with VKey: Data is a .tlog-proof
 	VKey    string `json:"vkey,omitempty"`
 	Other   []byte `json:"other,omitempty"` // another bundle, to compare
+
+	Leaves [][]byte `json:"leaves,omitempty"` // instead of all that: of a directory, to replay
 }
 
 // Verdict is what the second verifier says. Facts are there if OK.
@@ -37,6 +39,7 @@ type Verdict struct {
 // Facts are what both verifiers must find alike.
 type Facts struct {
 	Kind     string              `json:"kind"`
+	Digest   string              `json:"digest"` // of a directory's dump
 	Genesis  string              `json:"genesis"`
 	Demo     bool                `json:"demo"`
 	Entries  []EntryFacts        `json:"entries"`

@@ -10,22 +10,27 @@ one of them does not verify."""
 
 import argparse
 import base64
+import hashlib
 import json
 import sys
 
 from verifier.bundle import Bundle, same_history
-from verifier.canon import Refused
+from verifier.canon import Refused, decode, encode
+from verifier.directory import Directory
 from verifier.files import verify_file, verify_proof
 from verifier.log import Policy
 
 
 def verdict(case):
-    """case: {"data":b64,"genesis"?,"policy"?, "entry"? and "vkey"?, "other"?:b64}."""
-    data = base64.b64decode(case["data"] or "")
+    """case: {"data":b64,"genesis"?,"policy"?, "entry"? and "vkey"?, "other"?:b64},
+    or {"leaves":[b64,…]}: a directory alone."""
+    data = base64.b64decode(case.get("data") or "")
     genesis = case.get("genesis")
     try:
         policy = Policy(case["policy"]) if "policy" in case else None
-        if "entry" in case:
+        if "leaves" in case:
+            facts = verify_directory([base64.b64decode(leaf) for leaf in case["leaves"]])
+        elif "entry" in case:
             facts = verify_proof(data, base64.b64decode(case["entry"]), case["vkey"], policy)
         elif data[:2] == b"PK":
             bundle = Bundle(data, genesis, policy)
@@ -37,6 +42,13 @@ def verdict(case):
         return {"facts": facts, "ok": True}
     except Refused as why:
         return {"ok": False, "why": str(why)}
+
+
+def verify_directory(leaves):
+    directory = Directory()
+    for raw in leaves:
+        directory.apply(raw, decode(raw, 65_535, "leaf"))
+    return {"digest": hashlib.sha256(encode(directory.dump())).hexdigest(), "kind": "directory"}
 
 
 def write(value):
