@@ -8,6 +8,7 @@ import (
 
 	"github.com/odziv/odziv/consent"
 	"github.com/odziv/odziv/internal/exchange"
+	"github.com/odziv/odziv/internal/sqlstore"
 	"github.com/odziv/odziv/internal/statement"
 	"github.com/odziv/odziv/messaging"
 )
@@ -16,12 +17,13 @@ import (
 // consent. Whatever wins, no send may stand in the ledger after the withdrawal,
 // and every send is either accepted before it or refused by name.
 //
-// PostgreSQL has fewer rounds: what decides is the same code under another lock.
+// On PostgreSQL every other send goes through a second server. There are fewer
+// rounds: what decides is the same code under another lock.
 func TestWithdrawalRace(t *testing.T) {
 	onEach(t, func(t *testing.T, e engine) {
-		n := rounds(3_000)
+		n := rounds(1_500)
 		if e.name == "postgres" {
-			n = rounds(300)
+			n = rounds(200)
 		}
 		testWithdrawalRace(t, e, n)
 	})
@@ -31,10 +33,14 @@ func testWithdrawalRace(t *testing.T, e engine, n int) {
 	f := openField(t, e.place(t))
 	ngo := f.sender("ngo-a", "case")
 	swc := f.sender("swc-kraljevo", "intake")
+	servers := []*exchange.Exchange{f.Exchange}
+	if e.name == "postgres" {
+		servers = append(servers, f.second(t))
+	}
 	const sends = 3
 	var before, after int
 	for range n {
-		b, a := raceOnce(t, f, ngo, swc, sends)
+		b, a := raceOnce(t, servers, ngo, swc, sends)
 		before, after = before+b, after+a
 		if t.Failed() {
 			return
@@ -47,8 +53,28 @@ func testWithdrawalRace(t *testing.T, e engine, n int) {
 	sound(t, f.Exchange.Store, f.World)
 }
 
+// second is another server of the same exchange, with connections of its own.
+func (f *field) second(t *testing.T) *exchange.Exchange {
+	t.Helper()
+	store, err := sqlstore.Open(t.Context(), f.Home.DSN())
+	f.must(err)
+	config := f.Exchange.Config
+	config.Store = store
+	x, err := exchange.Open(t.Context(), config)
+	f.must(err)
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	ended := make(chan error, 1)
+	go func() { ended <- x.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		f.must(<-ended)
+		f.must(store.Close())
+	})
+	return x
+}
+
 // raceOnce gives a consent, then lets sends and the withdrawal loose at once.
-func raceOnce(t *testing.T, f *field, ngo, swc *sender, sends int) (accepted, refused int) {
+func raceOnce(t *testing.T, servers []*exchange.Exchange, ngo, swc *sender, sends int) (accepted, refused int) {
 	ctx := t.Context()
 	cas, subj := statement.NewID(statement.Case), statement.NewID(statement.Person)
 	given := ngo.consentTo(cas, subj, swc.desk)
@@ -71,7 +97,7 @@ func raceOnce(t *testing.T, f *field, ngo, swc *sender, sends int) (accepted, re
 	for i := range raws {
 		wg.Go(func() {
 			<-gate
-			results[i] = sendOnce(ctx, t, f, ngo, ids[i], raws[i])
+			results[i] = sendOnce(ctx, t, servers[i%len(servers)], ngo, ids[i], raws[i])
 		})
 	}
 	var withdrawnAt int64
@@ -100,8 +126,8 @@ func raceOnce(t *testing.T, f *field, ngo, swc *sender, sends int) (accepted, re
 	return accepted, refused
 }
 
-func sendOnce(ctx context.Context, t *testing.T, f *field, ngo *sender, id string, raw []byte) int64 {
-	item, err := f.Exchange.SubmitMessage(ctx, ngo.caller(), id, raw)
+func sendOnce(ctx context.Context, t *testing.T, x *exchange.Exchange, ngo *sender, id string, raw []byte) int64 {
+	item, err := x.SubmitMessage(ctx, ngo.caller(), id, raw)
 	if err == nil {
 		return item.Idx
 	}
