@@ -260,10 +260,17 @@ func (l *later) touch() (set tables) {
 	return set
 }
 
-// flushFor sends what waits if a question could see it.
+// flushFor sends what waits if a question could see it, or if it writes too: that
+// comes after the savepoint that waits.
 func (s *session) flushFor(ctx context.Context, query string) error {
 	l := s.conn.later
-	if l == nil || l.rows == 0 {
+	if l == nil {
+		return nil
+	}
+	if !strings.HasPrefix(query, "SELECT") {
+		return s.flush(ctx)
+	}
+	if l.rows == 0 {
 		return nil
 	}
 	set, ok := l.asked[query]

@@ -106,6 +106,27 @@ func caseNow(s *suite) {
 	})
 }
 
+// caseSavepointAnswered: a write that answers at once is gone back upon as well.
+func caseSavepointAnswered(s *suite) {
+	nonce := []exchange.Nonce{{Key: "k", Nonce: "n"}}
+	use := func(tx exchange.Tx, want bool) {
+		fresh, err := tx.UseNonces(s.ctx, nonce, 1)
+		if err != nil || len(fresh) != 1 || fresh[0] != want {
+			s.Errorf("nonce fresh %v, %v, want %v", fresh, err, want)
+		}
+	}
+	s.write(func(tx exchange.Tx) error {
+		lost := tx.Savepoint(s.ctx, func() error { use(tx, true); return errLost })
+		if !errors.Is(lost, errLost) {
+			s.Errorf("savepoint returned %v", lost)
+		}
+		kept := tx.Savepoint(s.ctx, func() error { use(tx, true); return nil })
+		use(tx, false)
+		s.nonce(tx, "k", "n", 1, false)
+		return kept
+	})
+}
+
 // caseSkew: two that read the same and write different rows do not both go on
 // from what they read.
 func caseSkew(s *suite) {

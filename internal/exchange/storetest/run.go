@@ -106,6 +106,7 @@ var cases = []testCase{
 	{"holes", caseHoles},
 	{"clock", caseNow},
 	{"write skew", caseSkew},
+	{"savepoint after an answer", caseSavepointAnswered},
 	{"shred keys at once", caseShredAtOnce},
 	{"chunks at once", caseChunksAtOnce},
 	{"accepted at once", caseAcceptedAtOnce},
