@@ -1,6 +1,6 @@
 // Package client speaks to an exchange over HTTP: one method per operation of
 // its OpenAPI document, every request signed under odziv-req-v1 (RFC 9421,
-// package request).
+// package request); but for [Public], which reads what needs no key.
 //
 // An answer of no is a *[wire.Problem]; ask [wire.CodeOf] for its code. Reads
 // and writes are repeated after a lost connection, a bounded number of times
