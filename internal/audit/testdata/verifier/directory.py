@@ -8,8 +8,6 @@ from collections import Counter
 from .canon import key_id, need, unb64
 from .dirforms import Leaf
 
-YEAR = 365 * 86_400_000
-
 
 def of_key(text):
     return key_id(unb64(text))

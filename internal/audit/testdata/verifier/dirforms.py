@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from .canon import (
-    b64, boolean, code, const, digest, ident, integer, keyid, ms, need, obj, pattern, several, string, unb64,
+    b64, boolean, code, const, digest, ident, integer, keyid, ms, need, obj, pattern, several, unb64,
 )
 from .canon import Refused, Statement
 from .log import Vkey

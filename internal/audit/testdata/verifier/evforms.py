@@ -3,6 +3,7 @@ own leaves (internal/evidence/FORMAT.md), and what officers sign: messages and
 statements on them (messaging/FORMAT.md), consents and conflicts
 (consent/FORMAT.md), grants and documents."""
 
+import base64
 import hashlib
 import hmac
 
@@ -49,7 +50,6 @@ priv_form = obj(
     },
 )
 opening_form = obj({"meta": anything, "priv": anything, "rm": b64(32), "rp": b64(32)})
-half_form = obj({"meta": anything, "rm": b64(32)})
 leaf_form = obj({"m": b64(32), "p": b64(32), "v": const(1)})
 
 
@@ -69,8 +69,6 @@ def read_leaf(raw):
 
 
 def leaf_of(m, p):
-    import base64
-
     return encode({"m": base64.b64encode(m).decode(), "p": base64.b64encode(p).decode(), "v": 1})
 
 
@@ -106,7 +104,7 @@ DATA = {
         }
     ),
     "clock.accepted": obj({"jump": integer(-(2**53) + 1)}),
-    **{e: anything for e in ("consent.expired", "consent.superseded", "notice.emergency", "audit.exported", "escrow.released")},
+    **{e: anything for e in ("consent.expired", "consent.superseded", "notice.emergency", "audit.exported")},
 }
 
 # ---- messages ----

@@ -1,7 +1,7 @@
 """Evidence files, consent receipts and proof files (internal/audit/FORMAT.md,
 sections 1 and 2; ledger/FORMAT.md, section 4)."""
 
-from .canon import anything, const, decode, ident, integer, need, obj, several, string
+from .canon import anything, const, decode, ident, integer, need, obj, several
 from .entry import Evidence
 from .evforms import opening_form
 from .log import Policy, Proof, Vkey
@@ -10,7 +10,6 @@ MAX_FILE = 16 << 20
 EVIDENCE = "application/vnd.odziv.evidence.v1+json"
 RECEIPT = "application/vnd.odziv.receipt.v1+json"
 
-text = string(1 << 20)
 proof_text = lambda v: need(isinstance(v, str), "no proof")
 links = several(obj({"idx": integer(0), "leaf": anything, "proof": proof_text}), 1, 512, distinct=False)
 item = {"idx": integer(0), "opening": opening_form, "proof": proof_text}
