@@ -4,12 +4,15 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/odziv/odziv/internal/audit"
+	"github.com/odziv/odziv/internal/audit/audittest"
 	"github.com/odziv/odziv/internal/audit/second"
+	"github.com/odziv/odziv/ledger"
 )
 
 // The tests of this folder ask two verifiers: this package, and
@@ -75,4 +78,48 @@ func verifyReceipt(t testing.TB, file []byte, trust audit.Trust) (audit.Report, 
 	r, err := audit.VerifyReceipt(file, trust)
 	agree(t, second.Case{Data: file, Genesis: trust.Genesis}, r, nil, err)
 	return r, err
+}
+
+// The second verifier by hand, as docs/auditor.md shows it.
+func TestSecondByHand(t *testing.T) {
+	dir := t.TempDir()
+	put := func(name string, data []byte) string {
+		path := filepath.Join(dir, name)
+		write(t, path, data)
+		return path
+	}
+	w := story(t)
+	small := put("small.zip", bundleOf(t, w, audit.Options{}))
+	proof, entry := put("five.tlog-proof", w.Proof(ledger.Ev, 5)), put("five.json", leafAt(t, w, 5))
+	w.Fill(3)
+	w.Publish()
+	large := put("large.zip", bundleOf(t, w, audit.Options{}))
+	fork := audittest.New(t, false)
+	fork.Fill(12)
+	fork.Publish()
+	other := put("fork.zip", bundleOf(t, fork, audit.Options{}))
+	witnesses := put("witnesses.txt", []byte(twoOfThree(t)))
+	genesis, key := w.Genesis(), audittest.LogKey(ledger.Ev)
+	for _, c := range []struct {
+		args []string
+		ok   bool
+		says string
+	}{
+		{[]string{"--genesis", genesis, small, large}, true, `"same": {"dir": true, "ev": true}`},
+		{[]string{"--genesis", genesis, other, large}, false, `"same": {"dir": true, "ev": false}`},
+		{[]string{"--genesis", string(vector(t, "genesis")), "testdata/evidence.json", "testdata/receipt.json"}, true, `"kind": "receipt"`},
+		{[]string{"--genesis", genesis, "testdata/evidence.json"}, false, "another genesis"},
+		{[]string{"--policy", witnesses, small}, false, "asks for more cosignatures"},
+		{[]string{"--entry", entry, "--vkey", key, proof}, true, `"idx": 5`},
+		{[]string{"--entry", small, "--vkey", key, proof}, false, "does not lead to the root"},
+	} {
+		cmd, err := python.Command(c.args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := cmd.Output()
+		if (err == nil) != c.ok || !strings.Contains(string(out), c.says) {
+			t.Errorf("%v: %v\n%s", c.args, err, out)
+		}
+	}
 }

@@ -38,7 +38,11 @@ func writeVectors(t *testing.T) {
 		write(t, filepath.Join("testdata", name), data)
 	}
 	seed := func(target, name string, data []byte) {
-		write(t, filepath.Join("testdata", "fuzz", target, name), []byte(fmt.Sprintf("go test fuzz v1\n[]byte(%q)\n", data)))
+		form := "go test fuzz v1\n[]byte(%q)\n"
+		if target == "FuzzParsePolicy" {
+			form = "go test fuzz v1\nstring(%q)\n"
+		}
+		write(t, filepath.Join("testdata", "fuzz", target, name), fmt.Appendf(nil, form, data))
 	}
 	for name, data := range files {
 		if strings.HasSuffix(name, ".json") {
@@ -46,6 +50,12 @@ func writeVectors(t *testing.T) {
 		}
 	}
 	seed("FuzzVerifyBundle", "bundle", bundle)
+	for _, name := range []string{"evidence.json", "silence.json", "receipt.json"} {
+		seed("FuzzCompareFile", name, files[name])
+	}
+	seed("FuzzCompareFile", "proof", w.Proof(ledger.Ev, 5))
+	seed("FuzzParsePolicy", "none", []byte("log "+audittest.LogKey(ledger.Ev)+"\nquorum none\n"))
+	seed("FuzzParsePolicy", "two-of-three", []byte(twoOfThree(t)))
 	for _, f := range unzip(t, bundle) {
 		if strings.HasPrefix(f.name, "openings/") {
 			for i, line := range bytes.Split(bytes.TrimSpace(f.data), []byte("\n")) {
@@ -150,6 +160,35 @@ func FuzzVerifyFile(f *testing.F) {
 			t.Error(r)
 		}
 		if r, err = audit.VerifyReceipt(data, audit.Trust{}); err == nil && len(r.Items) == 0 {
+			t.Error(r)
+		}
+	})
+}
+
+// Whatever is compared, or said to convict, nothing that does not verify does.
+func FuzzCompareFile(f *testing.F) {
+	bundle := vector(f, "bundle.zip")
+	silence := vector(f, "silence.json")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		file := audit.File{R: bytes.NewReader(bundle), Size: int64(len(bundle))}
+		if facts, found, err := audit.CompareFile(context.Background(), file, data, nil); err == nil && len(facts)+len(found) == 0 {
+			t.Error("nothing was said")
+		}
+		if r, err := audit.Convict(silence, data, audit.Trust{}); err == nil {
+			t.Error("an honest exchange is convicted", r)
+		}
+	})
+}
+
+// A policy that is understood can be asked.
+func FuzzParsePolicy(f *testing.F) {
+	evidence := vector(f, "evidence.json")
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := audit.ParsePolicy(text)
+		if err != nil {
+			return
+		}
+		if r, err := audit.VerifyEvidence(evidence, audit.Trust{Policy: p}); err == nil && len(r.Items) != 1 {
 			t.Error(r)
 		}
 	})

@@ -94,6 +94,12 @@ type Verifier struct {
 	stderr strings.Builder
 }
 
+// Command runs the script by hand, with arguments of its own.
+func (s *Verifier) Command(args ...string) (*exec.Cmd, error) {
+	name, err := python()
+	return exec.Command(name, append([]string{"-B", s.Script}, args...)...), err
+}
+
 func (s *Verifier) start() (err error) {
 	name, err := python()
 	if err != nil || s.cmd != nil {
