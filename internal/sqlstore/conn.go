@@ -29,7 +29,11 @@ func (c *conn) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 		return s, nil
 	}
 	c.sent++
-	s, err := c.raw.PrepareContext(ctx, query)
+	text := query
+	if c.later == nil { // SQLite
+		text = anonymous(query)
+	}
+	s, err := c.raw.PrepareContext(ctx, text)
 	if err != nil {
 		return nil, err
 	}
