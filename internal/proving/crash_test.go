@@ -34,6 +34,7 @@ func TestDatabaseKilled(t *testing.T) {
 	c := pgtest.Start(t, pgtest.Options{})
 	f, d := openDaemon(t, c.Database(t))
 	s := f.besiege(32, nil)
+	s.more(1) // the server has begun: it does not without its database
 	reader, desk := f.clientBy(nil), f.sender("swc-kraljevo", "legal").desk.ID
 	for i := range rounds(10) {
 		time.Sleep(time.Duration(20+rand.IntN(400)) * time.Millisecond)
@@ -62,6 +63,7 @@ func TestTwoServers(t *testing.T) {
 		f, a := openDaemon(t, e.database(t))
 		b := a.twin(t)
 		s := f.besiege(32, anyOf(a.listen, b.listen))
+		s.more(1)
 		for i := range rounds(8) {
 			time.Sleep(time.Duration(20+rand.IntN(300)) * time.Millisecond)
 			d := []*daemon{a, b}[i%2]

@@ -2,6 +2,7 @@ package proving
 
 import (
 	"database/sql"
+	"errors"
 	"syscall"
 	"testing"
 	"time"
@@ -98,4 +99,45 @@ func (d *daemon) resume() {
 	if err := d.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		d.t.Fatal(err)
 	}
+}
+
+// TestPausedBackend stops PostgreSQL's own process that holds the section, which
+// no time limit of a session ends. Senders are told in time that the exchange
+// cannot store, and when the process runs again, so does all. The time to wait
+// for the lock is one second here, so as not to wait for eight.
+func TestPausedBackend(t *testing.T) {
+	c := pgtest.Start(t, pgtest.Options{})
+	db := c.Database(t)
+	f, d := openDaemon(t, db+"&lock_timeout=1000&statement_timeout=1000")
+	twin := d.twin(t)
+	s := f.besiege(8, anyOf(d.listen, twin.listen))
+	s.more(1)
+	holder, other := 0, twin
+	f.eventually(t, func() error {
+		for _, b := range c.Backends(pgtest.NameOf(db)) {
+			if b.Blocking == 0 {
+				continue
+			}
+			c.Pause(b.PID)
+			for _, still := range c.Backends(pgtest.NameOf(db)) {
+				if still.PID == b.PID && still.Blocking > 0 {
+					if holder = b.PID; b.Application == "twin" {
+						other = d
+					}
+					return nil
+				}
+			}
+			c.Resume(b.PID)
+		}
+		return errors.New("no backend was stopped while it held the section")
+	})
+	_, err := f.bulky(t).send(f.clientBy(anyOf(other.listen)))
+	unavailable(t, err)
+	c.Resume(holder)
+	s.more(10)
+	acks := s.relieve()
+	d.alive()
+	twin.alive()
+	f.provable(t, acks[len(acks)-1])
+	f.reopened(t, acks)
 }
