@@ -159,7 +159,7 @@ func behind(t *testing.T) (*field, *cutter, *sqlstore.Store) {
 func TestConnectionLost(t *testing.T) {
 	f, way, direct := behind(t)
 	cuts, kept := 0, 0
-	for range rounds(2) {
+	for range rounds(1) {
 		for _, answer := range []bool{false, true} {
 			for at := 0; ; at++ {
 				f.must(f.Published(t.Context())) // the signer's sections are not to be cut
