@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -71,20 +72,21 @@ func (x *Exchange) currentPeriod(ctx context.Context) (shred.Period, error) {
 	return x.keys.period(ctx, p.ID, wrapped)
 }
 
-// shredKey returns the shred key of a message, making it at the first upload.
-func (x *Exchange) shredKey(ctx context.Context, msg string) (shred.Key, error) {
-	key, err := x.shredKeyOf(ctx, msg)
+// shredKey returns the shred key of a message and how it is stored, making it at
+// the first upload.
+func (x *Exchange) shredKey(ctx context.Context, msg string) (shred.Key, []byte, error) {
+	key, stored, err := x.shredKeyOf(ctx, msg)
 	if !errors.Is(err, errNoShredKey) {
-		return key, err
+		return key, stored, err
 	}
 	period, err := x.currentPeriod(ctx)
 	if err != nil {
-		return key, err
+		return key, nil, err
 	}
 	key = shred.NewKey()
 	wrapped, err := shred.SealKey(period, msg, key)
 	if err != nil {
-		return key, err
+		return key, nil, err
 	}
 	err = x.Store.Scratch(ctx, func(s Scratch) error {
 		if _, _, ok, err := s.Shred(ctx, msg); ok || err != nil {
@@ -93,15 +95,27 @@ func (x *Exchange) shredKey(ctx context.Context, msg string) (shred.Key, error) 
 		return s.PutShred(ctx, msg, period.ID, wrapped)
 	})
 	if err != nil {
-		return key, err
+		return key, nil, err
 	}
 	return x.shredKeyOf(ctx, msg)
 }
 
+// stillStored wants the key that a request found before its transaction. A sweep
+// may have taken it since, with an upload that was thought abandoned: what it
+// wraps now, nobody could ever open.
+func stillStored(ctx context.Context, s Scratch, msg string, stored []byte) error {
+	_, now, ok, err := s.Shred(ctx, msg)
+	if err != nil || ok && bytes.Equal(now, stored) {
+		return err
+	}
+	return refuse(Conflicting, "offset", "the upload was abandoned too long and begins anew: the part so far has 0 bytes").
+		hint("go on from offset 0")
+}
+
 var errNoShredKey = errors.New("the message has no shred key")
 
-// shredKeyOf returns the shred key of a message that has one.
-func (x *Exchange) shredKeyOf(ctx context.Context, msg string) (shred.Key, error) {
+// shredKeyOf returns the shred key of a message that has one, and how it is stored.
+func (x *Exchange) shredKeyOf(ctx context.Context, msg string) (shred.Key, []byte, error) {
 	var none shred.Key
 	var id string
 	var wrapped, wrappedPeriod []byte
@@ -118,11 +132,12 @@ func (x *Exchange) shredKeyOf(ctx context.Context, msg string) (shred.Key, error
 		return err
 	})
 	if err != nil {
-		return none, err
+		return none, nil, err
 	}
 	period, err := x.keys.period(ctx, id, wrappedPeriod)
 	if err != nil {
-		return none, err
+		return none, nil, err
 	}
-	return shred.OpenKey(period, msg, wrapped)
+	key, err := shred.OpenKey(period, msg, wrapped)
+	return key, wrapped, err
 }

@@ -46,7 +46,7 @@ func (x *Exchange) PutPart(ctx context.Context, c Caller, msg string, part int, 
 	if state, decided, err := x.decided(ctx, c, msg, part, off+int64(len(data))); decided || err != nil {
 		return state, err
 	}
-	key, err := x.shredKey(ctx, msg)
+	key, stored, err := x.shredKey(ctx, msg)
 	if err != nil {
 		return UploadState{}, err
 	}
@@ -58,6 +58,9 @@ func (x *Exchange) PutPart(ctx context.Context, c Caller, msg string, part int, 
 		}
 		if !fresh {
 			return refuse(Unauthentic, "nonce", "this request was received before")
+		}
+		if err := stillStored(ctx, s, msg, stored); err != nil {
+			return err
 		}
 		state, err = x.appendChunk(ctx, s, c, key, msg, part, off, data)
 		return err
@@ -281,7 +284,7 @@ func (x *Exchange) OpenPart(ctx context.Context, c Caller, desk, msg string, par
 	if err != nil {
 		return nil, 0, err
 	}
-	key, err := x.shredKeyOf(ctx, msg)
+	key, _, err := x.shredKeyOf(ctx, msg)
 	if err != nil {
 		return nil, 0, err
 	}
