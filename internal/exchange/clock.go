@@ -23,13 +23,14 @@ type systemClock struct{ started time.Time }
 func (systemClock) Now() int64         { return time.Now().UnixMilli() }
 func (c systemClock) Monotonic() int64 { return time.Since(c.started).Milliseconds() }
 
-// shared is the machine's clock until the store's was read, and then the time
-// of the store, carried on by the machine's steady reading. It lags behind the
-// store by the way the answer took, and never leads.
+// shared is the time that was read last under the lock, of the store or, where
+// it has none, of the machine, carried on by the machine's steady reading: it
+// never jumps. It lags behind the store by the way the answer took, and never
+// leads. Until it was read it is the machine's clock.
 type shared struct {
 	systemClock
 	known atomic.Bool
-	ahead atomic.Int64 // the store's time less the steady reading, ms
+	ahead atomic.Int64 // of the steady reading, ms
 }
 
 // Now implements Clock.
@@ -40,7 +41,7 @@ func (c *shared) Now() int64 {
 	return c.Monotonic() + c.ahead.Load()
 }
 
-// follow takes over the time of the store.
+// follow takes over a time that was read and found sound.
 func (c *shared) follow(at int64) {
 	c.ahead.Store(at - c.Monotonic())
 	c.known.Store(true)

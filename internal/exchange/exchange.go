@@ -39,6 +39,7 @@ type Exchange struct {
 	floor     floor
 	halted    halt
 	accepting atomic.Bool // an operator accepts the clock: it is not checked
+	doubted   atomic.Bool // the clock was refused when it was read last
 
 	followed follower
 	publics  [len(ledger.Logs)]publicView

@@ -64,16 +64,19 @@ func (s *section) readClock() error {
 	if err := s.mayWrite(); err != nil {
 		return err
 	}
-	now, theirs, err := s.time()
+	now, err := s.time()
 	if err != nil {
 		return err
 	}
 	if !s.x.accepting.Load() {
 		if err := s.checkClock(now); err != nil {
+			_, refused := AsRefusal(err)
+			s.x.doubted.Store(refused)
 			return err
 		}
 	}
-	if c, ok := s.x.Clock.(*shared); ok && theirs {
+	s.x.doubted.Store(false)
+	if c, ok := s.x.Clock.(*shared); ok {
 		c.follow(now)
 	}
 	s.now = now
@@ -82,15 +85,15 @@ func (s *section) readClock() error {
 }
 
 // time is the store's own, where it has one and none was given to the exchange.
-func (s *section) time() (now int64, theirs bool, err error) {
+func (s *section) time() (int64, error) {
 	c, ok := s.x.Clock.(*shared)
 	if !ok {
-		return s.x.Clock.Now(), false, nil
+		return s.x.Clock.Now(), nil
 	}
-	if now, theirs, err = s.tx.Now(s.ctx); err != nil || theirs {
-		return now, theirs, err
+	if now, theirs, err := s.tx.Now(s.ctx); err != nil || theirs {
+		return now, err
 	}
-	return c.systemClock.Now(), false, nil
+	return c.systemClock.Now(), nil
 }
 
 // checkClock refuses a clock that jumped, or that lies before what was
@@ -214,6 +217,11 @@ const (
 	operatorType = "center"
 	operatorDesk = "audit"
 )
+
+// ClockInDoubt reports whether the clock was refused when it was read last:
+// nothing may be signed with it, or a checkpoint from the future would stop every
+// server for as long.
+func (x *Exchange) ClockInDoubt() bool { return x.doubted.Load() }
 
 // Synchronise reads the clock and the heads once, as a write does, and writes
 // nothing: a server does so before it signs, and now and then, so that what it

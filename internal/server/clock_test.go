@@ -121,6 +121,9 @@ func TestClockJump(t *testing.T) {
 		if err := r.write(); code(err) != "clock" {
 			t.Errorf("after a step of %d ms: %v", by, err)
 		}
+		if !r.x.ClockInDoubt() {
+			t.Error("something may be signed")
+		}
 		if _, err := r.server(t, h).x.AcceptClock(context.Background(), r.clock.Now()-minute, minute-1); code(err) != "clock" {
 			t.Errorf("accepted against another clock: %v", err)
 		}
@@ -129,6 +132,9 @@ func TestClockJump(t *testing.T) {
 		}
 		if err := r.write(); err != nil {
 			t.Errorf("after the clock was accepted: %v", err)
+		}
+		if r.x.ClockInDoubt() {
+			t.Error("nothing may be signed")
 		}
 	}
 	r.clock.step(-10 * minute) // the acceptances have counted

@@ -102,6 +102,9 @@ func (cfg *Config) publishing(log ledger.Log, p *ledger.Publisher, watch *watchi
 // publish is one step of the signer, under the policy of witnesses that is on
 // record now, whichever server recorded it.
 func (cfg *Config) publish(ctx context.Context, log ledger.Log, p *ledger.Publisher, watch *watching) error {
+	if cfg.Exchange.ClockInDoubt() {
+		return nil // it was said when the clock was read
+	}
 	now := cfg.Exchange.Clock.Now()
 	var last ledger.Published
 	err := cfg.Exchange.Follow(ctx)
@@ -170,7 +173,7 @@ func (cfg *Config) every(period time.Duration, f func(context.Context) error) fu
 			return nil
 		}
 		for {
-			if err := f(ctx); err != nil {
+			if err := f(ctx); err != nil || ctx.Err() != nil {
 				return err
 			}
 			select {
