@@ -168,19 +168,32 @@ func TestPostgresPlans(t *testing.T) {
 	ctx := context.Background()
 	r := newServed(t)
 	var asked []string
-	err := r.snapshot(ctx, func(v *view) error {
-		askAll(ctx, t, v)
-		for query := range v.conn.stmts {
+	questions := func(c *conn) {
+		for query := range c.stmts {
 			if strings.HasPrefix(query, "SELECT") && !strings.Contains(query, "covered") {
 				asked = append(asked, query)
 			}
 		}
+	}
+	err := r.snapshot(ctx, func(v *view) error {
+		askAll(ctx, t, v)
+		questions(v.conn)
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(asked) < 40 {
+	err = r.transact(ctx, r.writer, section, func(tx *tx) error {
+		some := []string{"a", "b", "c"}
+		_, err := tx.Gather(ctx, &exchange.Wanted{Statements: some, Last: some, Uploads: some, Messages: some, Opened: some,
+			Obligations: some, Desks: some, Cases: some, Excluded: some})
+		questions(tx.conn)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(asked) < 50 {
 		t.Fatalf("only %d questions", len(asked))
 	}
 	err = r.onWriter(ctx, func(c *conn) error {

@@ -90,7 +90,7 @@ func (e *postgresEngine) asLogin(ctx context.Context, f func(*conn) error) error
 		return err
 	}
 	defer c.discard()
-	if err := c.run(ctx, "SET search_path TO odziv, pg_temp; SET client_min_messages TO warning; SET synchronous_commit TO on; SET lock_timeout TO "+ms(lockTimeout)); err != nil {
+	if err := c.run(ctx, "SET search_path TO odziv, pg_temp; SET client_min_messages TO warning; SET synchronous_commit TO on; SET statement_timeout TO 0; SET lock_timeout TO "+ms(lockTimeout)); err != nil {
 		return err
 	}
 	return f(c)
