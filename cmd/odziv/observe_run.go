@@ -28,10 +28,12 @@ import (
 type watchFlags struct {
 	receipts, feeds []string
 	feedPassphrase  string
+	peers           []string
 }
 
 func (f *watchFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&f.receipts, "receipts", nil, "homes of officers, or a folder of such: what they were shown is looked up in the ledger")
+	cmd.Flags().StringSliceVar(&f.peers, "peer", nil, "addresses of other observers: their checkpoints are compared")
 	f.addFeeds(cmd)
 }
 
@@ -85,10 +87,26 @@ func readyObserver(cmd *cobra.Command, f watchFlags, inspect bool) (*observe.Obs
 		return nil, err
 	}
 	cfg.Source = observe.FromClient(c)
+	if cfg.Others, err = f.others(notebook.Pin.URL); err != nil {
+		return nil, err
+	}
 	if cfg.Feeds, err = f.desks(cmd, notebook.Pin.URL); err != nil {
 		return nil, err
 	}
 	return observe.Open(cmd.Context(), cfg)
+}
+
+// others are who else shows checkpoints: the exchange to anyone, and peers.
+func (f *watchFlags) others(url string) ([]observe.Other, error) {
+	public, err := client.Public(url, client.Options{Timeout: 15 * time.Second, Attempts: 1})
+	if err != nil {
+		return nil, err
+	}
+	list := []observe.Other{observe.Public(public)}
+	for _, address := range f.peers {
+		list = append(list, observe.Peer(address))
+	}
+	return list, nil
 }
 
 // desks opens the keystores of the officers whose desks' records are read.

@@ -7,8 +7,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
+	"github.com/odziv/odziv/internal/api/client"
 	"github.com/odziv/odziv/internal/witness"
 	"github.com/odziv/odziv/ledger"
 )
@@ -57,6 +59,41 @@ func (o *Observer) Compare(ctx context.Context, signed []byte) (Verdict, error) 
 		return "", err
 	}
 	return Same, nil
+}
+
+// Other shows checkpoints of the same exchange: another observer, or the
+// exchange to whom it does not know.
+type Other func(ctx context.Context, log ledger.Log) ([]byte, error)
+
+// Peer is another observer at an address.
+func Peer(address string) Other {
+	return func(ctx context.Context, log ledger.Log) ([]byte, error) {
+		return Fetch(ctx, strings.TrimSuffix(address, "/")+"/"+log.String()+"/checkpoint")
+	}
+}
+
+// Public is what the exchange shows to anyone, behind a client without a key.
+func Public(c *client.Client) Other {
+	return func(ctx context.Context, log ledger.Log) ([]byte, error) { return c.Checkpoint(ctx, wireLog(log)) }
+}
+
+// checkOthers compares what others are shown. Who does not answer, or is ahead,
+// is asked again in the next round.
+func (o *Observer) checkOthers(ctx context.Context) error {
+	var errs []error
+	for _, other := range o.Others {
+		for _, log := range ledger.Logs {
+			signed, err := other(ctx, log)
+			if err != nil {
+				o.Log.Info("a checkpoint of another could not be had", "tree", log.String(), "error", err)
+				continue
+			}
+			if _, err := o.Compare(ctx, signed); err != nil {
+				errs = append(errs, err)
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // openedByAny verifies a checkpoint under any key that the ledger ever had: an

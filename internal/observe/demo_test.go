@@ -2,9 +2,12 @@ package observe_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
+	"github.com/odziv/odziv/internal/api/client"
+	"github.com/odziv/odziv/internal/observe"
 	"github.com/odziv/odziv/internal/scenario/demo"
 	"github.com/odziv/odziv/ledger"
 )
@@ -68,5 +71,37 @@ func TestQuorumOfObservers(t *testing.T) {
 	at, held := list[0].Mirror(ledger.Dir).At()
 	if at.Size != p.Size || list[0].Directory().N() != p.Size || at.Root != p.Root || len(held) == 0 {
 		t.Errorf("mirrors %+v, published %d", at, p.Size)
+	}
+}
+
+// Observers compare with each other and with what anybody is shown. A stranger
+// in between is told nothing but a checkpoint.
+func TestObserversCompare(t *testing.T) {
+	w, list := world(t, 2, 2, "ngo-a")
+	ctx := context.Background()
+	check(t, w.Confirmed(ctx))
+	for _, o := range list {
+		check(t, o.Round(ctx, false))
+	}
+	public, err := client.Public(w.URL, client.Options{Attempts: 1})
+	check(t, err)
+	list[0].Others = []observe.Other{observe.Peer(list[1].URL + "/"), observe.Public(public), observe.Peer("http://127.0.0.1:1")}
+	check(t, list[0].Round(ctx, false))
+	for _, log := range []string{"dir", "ev"} {
+		signed, err := observe.Fetch(ctx, list[1].URL+"/"+log+"/checkpoint")
+		check(t, err)
+		if v, err := list[0].Compare(ctx, signed); err != nil || v != observe.Same {
+			t.Errorf("%s: %s %v", log, v, err)
+		}
+	}
+	for _, address := range []string{list[1].URL + "/", list[1].URL + "/add-checkpoint", "http://observer.example/ev/checkpoint", "http://u:p@127.0.0.1/", "nowhere"} {
+		if data, err := observe.Fetch(ctx, address); err == nil {
+			t.Errorf("%s: %q", address, data)
+		}
+	}
+	for _, shown := range []string{"", "x", "other.example/ev\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\nx", w.Exchange.Host + "/ev\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n\u2014 x AAAA\n"} {
+		if v, err := list[0].Compare(ctx, []byte(shown)); !errors.Is(err, observe.ErrForeign) {
+			t.Errorf("%q: %s %v", shown, v, err)
+		}
 	}
 }

@@ -384,3 +384,21 @@ func TestAlarmBegunIsNone(t *testing.T) {
 		t.Error("what was begun was exported")
 	}
 }
+
+// What another observer, or anybody, was shown and was not shown here is a fork
+// with its proof.
+func TestOthersSeeAnotherHistory(t *testing.T) {
+	x := newExchange(t)
+	o := x.settled()
+	lie := x.trees[ledger.Ev].branch(2)
+	lie.add(t, []byte("lie"))
+	o.Others = []Other{func(_ context.Context, log ledger.Log) ([]byte, error) {
+		if log == ledger.Dir {
+			return x.signed(log, x.trees[log], 2), nil
+		}
+		return x.signed(log, lie, 3), nil
+	}}
+	ok(t, o.Round(t.Context(), false))
+	ok(t, o.Round(t.Context(), false))
+	x.wantProof(ledger.Ev, wantAlarms(t, o, "fork: what it signed at size 3 is not what was mirrored")[0])
+}

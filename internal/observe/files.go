@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // ErrDamaged says that a file of the observer is not what it wrote.
@@ -41,6 +42,9 @@ func replaceWhole(name string, data []byte) error {
 }
 
 func syncFolder(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil // a folder cannot be synced there; NTFS journals the rename
+	}
 	d, err := os.Open(dir)
 	if err != nil {
 		return fmt.Errorf("observe: %w", err)

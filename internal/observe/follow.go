@@ -42,7 +42,7 @@ func (o *Observer) follow(ctx context.Context, log ledger.Log, signed []byte) er
 	switch {
 	case c.Size > at.Size:
 		return o.advance(ctx, m, c, signed)
-	case c.Size == at.Size && c.Root == at.Root && held != nil && o.better(log, held, signed):
+	case c.Size == at.Size && c.Root == at.Root && (held == nil || o.better(log, held, signed)):
 		return m.renote(signed)
 	}
 	return o.compare(ctx, m, c, signed)

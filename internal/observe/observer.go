@@ -32,6 +32,7 @@ type Config struct {
 	Feeds    []Desks                                 // whose feeds are read; none: none
 	Wait     time.Duration                           // how long add-checkpoint waits for entries; default 5 s
 	Progress func(log ledger.Log, done, total int64) // of long work; may be nil
+	Others   []Other                                 // who else shows checkpoints: other observers, the exchange's public face
 	Inspect  bool                                    // only look at the folder, which another program may use
 }
 

@@ -17,8 +17,9 @@ const (
 	wholeEvery = 24 * 3600 * 1000
 )
 
-// Round looks once: it follows both trees, and checks receipts, feeds, the
-// statements about the institution and how fresh the checkpoints are. With
+// Round looks once: it follows both trees, and checks receipts, feeds, what
+// others are shown, the statements about the institution and how fresh the
+// checkpoints are. With
 // whole, and once a day without, it also compares everything that the exchange
 // shows with what was mirrored. What is wrong becomes an alarm; an error says
 // that something could not be looked at.
@@ -32,7 +33,7 @@ func (o *Observer) Round(ctx context.Context, whole bool) error {
 		reached = reached && answered
 	}
 	errs = append(errs, o.checkAnswers(reached), o.checkStanding(ctx))
-	errs = append(errs, o.checkReceipts(ctx, receipts))
+	errs = append(errs, o.checkReceipts(ctx, receipts), o.checkOthers(ctx))
 	o.mu.Lock()
 	due := o.seen.Whole == 0 || o.Clock()-o.seen.Whole >= wholeEvery
 	o.mu.Unlock()

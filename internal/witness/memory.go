@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 
 	"github.com/odziv/odziv/ledger"
@@ -34,12 +35,9 @@ func OpenMemory(dir string) (*Memory, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("witness: %w", err)
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	lock, err := lockFile(filepath.Join(dir, "lock"))
 	if err != nil {
-		return nil, fmt.Errorf("witness: %w", err)
-	}
-	if err := lockFile(lock); err != nil {
-		return nil, errors.Join(fmt.Errorf("witness: %s: %w", dir, ErrBusy), lock.Close())
+		return nil, fmt.Errorf("witness: %s: %w", dir, err)
 	}
 	return &Memory{dir: dir, lock: lock}, nil
 }
@@ -121,6 +119,9 @@ func replace(name string, data []byte) error {
 }
 
 func syncFolder(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil // a folder cannot be synced there; NTFS journals the rename
+	}
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
