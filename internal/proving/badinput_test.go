@@ -339,12 +339,7 @@ func testServerClockJumps(t *testing.T, e engine) {
 	clock := &jumping{now: f.Clock.Now(), mono: 1}
 	config := f.Exchange.Config
 	config.Clock = clock
-	x, err := exchange.Open(t.Context(), config)
-	f.must(err)
-	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
-	ended := make(chan error, 1)
-	go func() { ended <- x.Run(ctx) }()
-	defer func() { stop(); f.must(<-ended) }()
+	x := f.serving(t, config)
 	try := func() error {
 		core := swc.core("complaint", messaging.Basis{Code: "legal-obligation", Purpose: "procedure"})
 		_, raw, err := swc.seal(t.Context(), core, ppo.desk, map[string]string{})

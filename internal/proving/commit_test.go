@@ -57,12 +57,7 @@ func TestCommitFails(t *testing.T) {
 		store := &failing{Store: f.Exchange.Store}
 		config := f.Exchange.Config
 		config.Store = store
-		x, err := exchange.Open(t.Context(), config)
-		f.must(err)
-		ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
-		ended := make(chan error, 1)
-		go func() { ended <- x.Run(ctx) }()
-		defer func() { stop(); f.must(<-ended) }()
+		x := f.serving(t, config)
 		for range rounds(60) {
 			for _, how := range []int32{notWritten, butWritten} {
 				m := f.message(t)

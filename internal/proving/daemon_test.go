@@ -28,7 +28,16 @@ import (
 	"github.com/odziv/odziv/messaging/envelope"
 )
 
-func TestMain(m *testing.M) { os.Exit(testMain(m)) }
+func TestMain(m *testing.M) {
+	if spec := os.Getenv(dying); spec != "" {
+		if err := die(spec); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(testMain(m))
+}
 
 func testMain(m *testing.M) int {
 	defer func() {

@@ -10,11 +10,13 @@
 //	commit failed and not written         TestCommitFails           TestCommitFails, TestCommitCut
 //	commit failed but written             TestCommitFails           TestCommitFails, TestCommitCut
 //	server killed at any moment           TestKill                  TestKill
+//	server killed between any two steps   TestKilledBetweenSteps    TestKilledBetweenSteps
+//	any step fails                        TestFailedBetweenSteps    TestFailedBetweenSteps
 //	database killed at any moment         –                         TestDatabaseKilled
-//	cut between any two steps             –                         TestConnectionLost
+//	connection cut at any message         –                         TestConnectionLost
 //	disk full                             TestFullDisk              TestFullDatabase
 //	disk of the signer's memory full      TestFullAnchor            (the same)
-//	holder of the section stalls          TestStalledHolderSQLite   TestStalledHolder
+//	holder of the section stalls          TestStalledHolderSQLite   TestStalledHolder, TestPausedBackend
 //	two servers, two signers, one killed  TestTwoServers            TestTwoServers
 //	server's clock jumps                  TestServerClockJumps      TestServerClockJumps
 //	database's clock jumps                –                         TestDatabaseClockJumps

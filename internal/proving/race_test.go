@@ -58,8 +58,15 @@ func (f *field) second(t *testing.T) *exchange.Exchange {
 	t.Helper()
 	store, err := sqlstore.Open(t.Context(), f.Home.DSN())
 	f.must(err)
+	t.Cleanup(func() { f.must(store.Close()) })
 	config := f.Exchange.Config
 	config.Store = store
+	return f.serving(t, config)
+}
+
+// serving opens an exchange beside the world's and runs it until the test ends.
+func (f *field) serving(t *testing.T, config exchange.Config) *exchange.Exchange {
+	t.Helper()
 	x, err := exchange.Open(t.Context(), config)
 	f.must(err)
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -68,7 +75,6 @@ func (f *field) second(t *testing.T) *exchange.Exchange {
 	t.Cleanup(func() {
 		stop()
 		f.must(<-ended)
-		f.must(store.Close())
 	})
 	return x
 }
