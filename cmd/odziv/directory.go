@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/odziv/odziv/internal/office"
 	"github.com/odziv/odziv/ledger"
 )
 
@@ -70,6 +71,19 @@ func listDirectory(cmd *cobra.Command, _ []string) error {
 	})
 }
 
+// rotated is a new key of the desk, which waits for a colleague.
+type rotated struct {
+	Epoch    int64           `json:"epoch"`
+	Standing ledger.Standing `json:"standing"`
+}
+
+// acknowledged says that the desk's new key was confirmed by its second member,
+// and how far others vouch for that.
+type acknowledged struct {
+	Acknowledged bool            `json:"acknowledged"`
+	Standing     ledger.Standing `json:"standing"`
+}
+
 func rotateCommand() *cobra.Command {
 	var why string
 	cmd := &cobra.Command{
@@ -87,8 +101,10 @@ once another member ran odziv directory acknowledge.`,
 				return err
 			}
 			s.save()
-			return s.out(map[string]int64{"epoch": epoch}, func(w io.Writer) {
-				fmt.Fprintf(w, "key %d made; a colleague runs: odziv directory acknowledge\n", epoch)
+			e, _ := s.Directory().Epoch(desk, epoch)
+			a := rotated{epoch, s.DirectoryStanding(e.DirN)}
+			return s.out(a, func(w io.Writer) {
+				fmt.Fprintf(w, "key %d made — %s\na colleague runs: odziv directory acknowledge\n", epoch, inWords(office.Vouched{Standing: a.Standing}))
 			})
 		},
 	}
@@ -110,8 +126,13 @@ func acknowledgeCommand() *cobra.Command {
 				return err
 			}
 			s.save()
-			return s.out(map[string]bool{"acknowledged": true}, func(w io.Writer) {
-				fmt.Fprintln(w, "confirmed: senders use the new key from now on")
+			a := acknowledged{true, s.DeskStanding(desk)}
+			return s.out(a, func(w io.Writer) {
+				if a.Standing == ledger.Provisional {
+					fmt.Fprintln(w, "acknowledged; senders use the new key once witnesses have confirmed it")
+					return
+				}
+				fmt.Fprintf(w, "acknowledged — %s; senders use the new key from now on\n", inWords(office.Vouched{Standing: a.Standing}))
 			})
 		},
 	}

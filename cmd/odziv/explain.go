@@ -67,6 +67,7 @@ var known = []struct {
 	{office.ErrDamaged, "put a copy of the file back; without one delete it, and this program forgets what it held", cli.Failed},
 	{office.ErrBehind, "run odziv status, then the same command again", cli.Away},
 	{office.ErrNotConfirmed, "it is stored, but no checkpoint covers it yet: run odziv status in a minute", cli.Away},
+	{office.ErrSending, "let it end; odziv status lists what still waits to be sent", cli.Away},
 	{office.ErrBusy, "let the other end, or stop it, and run the same command again", cli.Away},
 	{office.ErrNewer, "install the newer program, or take another folder with --home", cli.Failed},
 	{directory.ErrSigners, "somebody else signs this: keys/directory/FORMAT.md says who", cli.Refused},

@@ -30,9 +30,13 @@ import (
 //
 // Without a notebook on disk it is a temporary folder, and nothing survives the
 // program.
+//
+// Two runs of the program never go on with one parcel at a time: whoever does
+// holds its folder.
 type box struct {
 	dir     string
 	lasting bool
+	held    *os.File // nil when it is let go
 }
 
 const (
@@ -55,7 +59,25 @@ func (n *Notebook) newBox(id string) (*box, error) {
 	if err := os.MkdirAll(b.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("office: %w", err)
 	}
-	return b, nil
+	return b, b.hold()
+}
+
+// hold keeps other runs of the program away.
+func (b *box) hold() (err error) {
+	if b.held, err = lockFile(b.path(lockName)); errors.Is(err, errLocked) {
+		return fmt.Errorf("office: %s: %w", b.dir, ErrSending)
+	}
+	return err
+}
+
+// release lets another run of the program go on with it.
+func (b *box) release() error {
+	if b.held == nil {
+		return nil
+	}
+	err := b.held.Close()
+	b.held = nil
+	return err
 }
 
 // Outbox lists what was sealed and is not known to have arrived, by the id that
@@ -87,7 +109,11 @@ func (n *Notebook) Discard(id string) error {
 	if !slices.Contains(ids, id) {
 		return noBox(id)
 	}
-	return (&box{dir: filepath.Join(n.dir, outboxDir, id)}).remove()
+	b := &box{dir: filepath.Join(n.dir, outboxDir, id)}
+	if err := b.hold(); err != nil {
+		return err
+	}
+	return b.remove()
 }
 
 func noBox(id string) error { return fmt.Errorf("office: %.40q: %w", id, ErrNoParcel) }
@@ -98,7 +124,8 @@ func (b *box) create(name string) (*os.File, error) {
 
 func (b *box) open(name string) (*os.File, error) { return os.Open(b.path(name)) }
 
-func (b *box) remove() error { return os.RemoveAll(b.dir) }
+// remove forgets the folder. It is let go before: some systems keep what is open.
+func (b *box) remove() error { return errors.Join(b.release(), os.RemoveAll(b.dir)) }
 
 // draftBox is the content of drafts.age.
 type draftBox struct {
@@ -189,9 +216,12 @@ func (n *Notebook) openBox(id string, mine *age.HybridIdentity) (*parcel, error)
 		return nil, noBox(id)
 	}
 	b := &box{dir: filepath.Join(n.dir, outboxDir, id), lasting: true}
+	if err := b.hold(); err != nil {
+		return nil, err
+	}
 	p, err := b.read(mine)
 	if err != nil {
-		return nil, fmt.Errorf("office: %s: %w: %w", b.dir, ErrDamaged, err)
+		return nil, errors.Join(fmt.Errorf("office: %s: %w: %w", b.dir, ErrDamaged, err), b.release())
 	}
 	return p, nil
 }

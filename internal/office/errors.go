@@ -21,6 +21,7 @@ var (
 	ErrDamaged     = errors.New("the file is damaged")
 	ErrBehind      = errors.New("the message speaks of a directory this program has not seen yet")
 	ErrNewer       = errors.New("the file was written by a later version of this program")
+	ErrSending     = errors.New("another run of this program is sending it")
 	ErrBusy        = errors.New("another run of this program writes into the same folder and does not end")
 
 	// ErrNotConfirmed: an entry is stored, but no checkpoint covers it yet.

@@ -285,3 +285,38 @@ func TestOutboxChangedPart(t *testing.T) {
 		t.Errorf("on record %d times", n)
 	}
 }
+
+// While one run of the program sends a parcel no other goes on with it or
+// forgets it.
+func TestOneSenderAtATime(t *testing.T) {
+	w := open(t)
+	from, to := desk(t, w, "swc-kraljevo", "legal"), desk(t, w, "hppo-kraljevo", "registry")
+	dir := t.TempDir()
+	p := at(t, w, from, 0, dir)
+	p.net.failing(cut(submission, false))
+	_, err := p.Send(t.Context(), complaint(from.ID, to.ID))
+	id := unsent(t, err)
+	other := at(t, w, from, 0, dir).fresh(t)
+	tried := false
+	p.net.failing(func(r *http.Request, answered bool) error {
+		if !submission.MatchString(r.URL.Path) || answered || tried {
+			return nil
+		}
+		tried = true
+		if _, err := other.Resume(t.Context(), id); !errors.Is(err, office.ErrSending) {
+			t.Errorf("two send it: %v", err)
+		}
+		if err := other.Notebook.Discard(id); !errors.Is(err, office.ErrSending) {
+			t.Errorf("forgotten on its way: %v", err)
+		}
+		return nil
+	})
+	_, err = p.Resume(t.Context(), id)
+	check(t, err)
+	if n := onRecord(t, w, id); n != 1 || !tried {
+		t.Errorf("on record %d times, tried %v", n, tried)
+	}
+	if _, err := other.Resume(t.Context(), id); !errors.Is(err, office.ErrNoParcel) {
+		t.Errorf("%v", err)
+	}
+}

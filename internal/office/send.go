@@ -167,6 +167,7 @@ func (o *Office) Resume(ctx context.Context, id string) ([]Sent, error) {
 
 // deliver uploads and submits until the exchange has answered.
 func (o *Office) deliver(ctx context.Context, p *parcel) ([]Sent, error) {
+	defer p.box.release()
 	for try := 0; ; try++ {
 		items, err := o.attempt(ctx, p)
 		if err == nil {
