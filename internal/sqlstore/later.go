@@ -297,6 +297,11 @@ func (s *session) mark(ctx context.Context, name string) (mark, error) {
 	if err := s.usable(ctx); err != nil {
 		return mark{}, err
 	}
+	if l.rows > 0 { // if one of these is refused it is not this savepoint that is gone back to
+		if err := s.flush(ctx); err != nil {
+			return mark{}, err
+		}
+	}
 	m := mark{len(l.steps), l.rows, l.size, l.sent}
 	l.steps = append(l.steps, step{text: "SAVEPOINT " + name + ";"})
 	return m, nil

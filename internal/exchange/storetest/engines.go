@@ -127,6 +127,27 @@ func caseSavepointAnswered(s *suite) {
 	})
 }
 
+// caseSavepointRefusedBefore: a row that is refused before a savepoint within
+// another costs the outer one, whenever the engine tells.
+func caseSavepointRefusedBefore(s *suite) {
+	s.record(1, nil)
+	s.write(func(tx exchange.Tx) error {
+		err := tx.Savepoint(s.ctx, func() error {
+			before := tx.PutOpening(s.ctx, 0, opening(9))
+			within := tx.Savepoint(s.ctx, func() error {
+				_, _, err := tx.Opening(s.ctx, 0)
+				return all(err, errLost)
+			})
+			return all(before, within)
+		})
+		if err == nil {
+			s.Error("took a second opening")
+		}
+		return tx.PutLast(s.ctx, "m_kept", 1)
+	})
+	s.wantLast("m_kept", 1)
+}
+
 // caseSkew: two that read the same and write different rows do not both go on
 // from what they read.
 func caseSkew(s *suite) {

@@ -107,6 +107,7 @@ var cases = []testCase{
 	{"clock", caseNow},
 	{"write skew", caseSkew},
 	{"savepoint after an answer", caseSavepointAnswered},
+	{"savepoint after a row refused before", caseSavepointRefusedBefore},
 	{"shred keys at once", caseShredAtOnce},
 	{"chunks at once", caseChunksAtOnce},
 	{"accepted at once", caseAcceptedAtOnce},
