@@ -177,6 +177,9 @@ func (o *Observer) checkItem(ctx context.Context, desk string, item evidence.Ite
 		"number %[2]d in the record of a desk of this institution is not what the ledger holds (desk %[1]s)", item.N, map[string][]byte{"entry.json": leaf})
 }
 
+// maxUnrecorded bounds the items that are remembered as too new to be checked.
+const maxUnrecorded = 4096
+
 // beyond is an alarm when a feed shows for a quarter of an hour what no
 // checkpoint covers: nothing after it would ever be looked at.
 func (o *Observer) beyond(desk string, item evidence.Item) error {
@@ -185,6 +188,9 @@ func (o *Observer) beyond(desk string, item evidence.Item) error {
 	o.mu.Lock()
 	since, known := o.unrecorded[key]
 	if !known {
+		if len(o.unrecorded) >= maxUnrecorded {
+			clear(o.unrecorded) // they are seen again in the next round
+		}
 		o.unrecorded[key] = now
 	}
 	o.mu.Unlock()

@@ -21,6 +21,9 @@ const (
 	quorumAlert = 4 * 3600 * 1000
 )
 
+// silentWarn is how long a witness may fail to cosign before it is said, in ms.
+const silentWarn = 60 * 1000
+
 // watching brings checkpoints to the witnesses that the directory in force
 // names, and says aloud what they contradict and when they are missing. Safe for
 // concurrent use.
@@ -34,6 +37,7 @@ type watching struct {
 	handover handover
 	doubts   map[ledger.Log]map[string]string // by witness, as last said
 	lost     map[ledger.Log]absence
+	silent   map[string]absence // by witness and tree
 }
 
 // parsed is a policy with the text that it was read from.
@@ -50,7 +54,7 @@ type absence struct {
 
 func newWatching(x *exchange.Exchange, log *slog.Logger) *watching {
 	return &watching{x: x, client: witness.NewClient(nil), log: log, policies: map[ledger.Log]parsed{},
-		doubts: map[ledger.Log]map[string]string{}, lost: map[ledger.Log]absence{}}
+		doubts: map[ledger.Log]map[string]string{}, lost: map[ledger.Log]absence{}, silent: map[string]absence{}}
 }
 
 var _ ledger.Witnesses = (*watching)(nil)
@@ -122,6 +126,7 @@ func unmet() *ledger.Policy {
 // not of the ledger was asked by another server meanwhile.
 func (w *watching) Ask(ctx context.Context, to ledger.Witness, c ledger.Checkpoint, signed []byte, prove ledger.ProveFrom) ([]byte, error) {
 	line, err := w.client.Ask(ctx, to, c, signed, prove)
+	w.noteAnswer(to.Name, c.Origin, err, w.x.Clock.Now())
 	var ahead *witness.AheadError
 	if !errors.As(err, &ahead) {
 		return line, err
@@ -181,6 +186,27 @@ func (w *watching) note(log ledger.Log, doubts map[string]error, last ledger.Pub
 		lost.said = quorumWarn
 	}
 	w.lost[log] = lost
+}
+
+// noteAnswer says when a witness has not cosigned for a minute, and why, and
+// when it does again. What contradicts is said elsewhere.
+func (w *watching) noteAnswer(name, origin string, err error, now int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	key := name + " " + origin
+	before, failing := w.silent[key]
+	switch {
+	case err == nil:
+		if before.said > 0 {
+			w.log.Info("a witness cosigns again", "log", origin, "witness", name)
+		}
+		delete(w.silent, key)
+	case !failing:
+		w.silent[key] = absence{since: now}
+	case now-before.since >= silentWarn && before.said == 0:
+		w.log.Warn("a witness does not cosign", "log", origin, "witness", name, "error", err)
+		w.silent[key] = absence{before.since, silentWarn}
+	}
 }
 
 func (w *watching) noteDoubts(log ledger.Log, doubts map[string]error) {

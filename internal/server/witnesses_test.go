@@ -82,3 +82,25 @@ func TestUnmetPolicy(t *testing.T) {
 		t.Error("met")
 	}
 }
+
+// A witness that does not answer is said once after a minute, with the reason,
+// and that it is back.
+func TestSilentWitnessIsSaid(t *testing.T) {
+	var log bytes.Buffer
+	w := newWatching(nil, slog.New(slog.NewTextHandler(&log, nil)))
+	refused := errors.New("connection refused")
+	for i, step := range []struct {
+		err  error
+		at   int64
+		said string
+	}{
+		{refused, 0, ""}, {nil, 1_000, ""}, {refused, 2_000, ""}, {refused, 61_000, ""}, {refused, 62_000, "connection refused"},
+		{refused, 900_000, ""}, {nil, 901_000, "cosigns again"}, {nil, 902_000, ""},
+	} {
+		log.Reset()
+		w.noteAnswer("a", "host/ev", step.err, step.at)
+		if got := log.String(); (got == "") != (step.said == "") || !strings.Contains(got, step.said) {
+			t.Errorf("step %d: %q, want %q", i, got, step.said)
+		}
+	}
+}
