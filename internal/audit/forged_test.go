@@ -36,7 +36,7 @@ func TestEveryByteOfAFile(t *testing.T) {
 		if err := check(file); err != nil {
 			t.Fatal(name, err)
 		}
-		for range rounds(150) {
+		for range rounds(100) {
 			altered := bytes.Clone(file)
 			at := r.IntN(len(file))
 			altered[at] ^= byte(1 + r.IntN(255))

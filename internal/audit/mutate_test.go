@@ -196,7 +196,7 @@ func TestSecondAgreesOnMutations(t *testing.T) {
 	files := [][]byte{vector(t, "evidence.json"), vector(t, "silence.json"), receipt,
 		under(t, w, func(p []byte) []byte { return cosigned(t, p, at, "a", "b", "c") })}
 	passed := 0
-	for i := range rounds(600) {
+	for i := range rounds(300) {
 		m := &mutator{Rand: rand.New(rand.NewPCG(uint64(i), 77))}
 		file := m.mutated(t, files[i%len(files)])
 		var err error
@@ -219,7 +219,7 @@ func TestSecondAgreesOnMutations(t *testing.T) {
 // place of META or PRIV changed, under a leaf, a tree and a checkpoint that fit.
 func TestSecondAgreesOnLies(t *testing.T) {
 	passed, agreed := 0, 0
-	for i := range rounds(150) {
+	for i := range rounds(80) {
 		m := &mutator{Rand: rand.New(rand.NewPCG(uint64(i), 78))}
 		w := audittest.New(t, false)
 		w.Story()
@@ -253,7 +253,7 @@ func TestSecondAgreesOnLies(t *testing.T) {
 			t.Fatalf("round %d: %s\n%s", i, meta, priv)
 		}
 	}
-	if agreed < rounds(150)/2 {
+	if agreed < rounds(80)/2 {
 		t.Errorf("only %d lies were for both verifiers", agreed)
 	}
 	t.Logf("%d of the changed entries verify, %d were put to both", passed, agreed)
@@ -262,7 +262,7 @@ func TestSecondAgreesOnLies(t *testing.T) {
 // A bundle with a file changed, lost, renamed or added.
 func TestSecondAgreesOnBundles(t *testing.T) {
 	bundle := vector(t, "bundle.zip")
-	for i := range rounds(120) {
+	for i := range rounds(60) {
 		m := &mutator{Rand: rand.New(rand.NewPCG(uint64(i), 79))}
 		files := unzip(t, bundle)
 		n := m.IntN(len(files))
