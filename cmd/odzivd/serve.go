@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -85,6 +86,9 @@ func serve(cmd *cobra.Command, dir, listen string, cert *tls.Certificate, bookke
 	if err != nil {
 		return err
 	}
+	if err := tellIncomplete(cmd.Context(), x); err != nil {
+		return err
+	}
 	handler := api.New(x, api.Options{Authority: home.Authority, Log: log})
 	srv := api.Server(listen, handler, cert, log)
 	listener, err := api.Listen(cmd.Context(), srv)
@@ -99,4 +103,15 @@ func serve(cmd *cobra.Command, dir, listen string, cert *tls.Certificate, bookke
 
 func announce(cmd *cobra.Command, home *server.Home, l net.Listener) {
 	fmt.Fprintf(cmd.ErrOrStderr(), "odzivd: serving %s at %s for requests signed to %s\n", home.Host, l.Addr(), home.Authority)
+}
+
+// tellIncomplete warns of a ledger that will record nothing yet.
+func tellIncomplete(ctx context.Context, x *exchange.Exchange) error {
+	return x.Store.Read(ctx, func(v exchange.View) error {
+		incomplete, err := v.Incomplete(ctx)
+		if incomplete {
+			x.Log.Warn("entries are not opened: nothing is recorded until the members have given back what opens them; odzivd status counts")
+		}
+		return err
+	})
 }

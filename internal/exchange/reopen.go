@@ -66,41 +66,68 @@ func (x *Exchange) Reopen(ctx context.Context, c Caller, item evidence.Item) err
 	if err != nil {
 		return malformed(err)
 	}
+	err = x.Store.Read(ctx, func(v View) error { // without the lock: it may look far for the next hole
+		_, err := admit(ctx, v, item.Idx, o)
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	_, err = submit(ctx, x, c, nil, func(s *section) (bool, error) { return true, s.reopen(item.Idx, o) })
 	return err
 }
 
 func (s *section) reopen(idx int64, o evidence.Opening) error {
-	if idx < 0 || idx >= s.log[ledger.Ev].Head().Size {
-		return notFound()
-	}
-	leaves, err := s.tx.Entries(s.ctx, ledger.Ev, idx, idx+1)
-	if err != nil {
-		return err
-	}
-	meta, priv, err := o.Check(leaves[0], idx)
-	if err != nil {
-		return malformed(err)
-	}
-	lost, err := s.lost(idx)
-	if err != nil || !lost {
+	back, err := admit(s.ctx, s.tx, idx, o)
+	if err != nil || back == nil {
 		return err
 	}
 	if err := s.tx.PutOpening(s.ctx, idx, o); err != nil {
 		return err
 	}
-	if err := s.eraseAgain(meta, priv); err != nil {
+	if err := s.eraseAgain(&back.meta, &back.priv); err != nil {
 		return err
 	}
 	return s.close()
 }
 
+// comeback is an opening that may come back.
+type comeback struct {
+	meta evidence.Meta
+	priv evidence.Priv
+}
+
+// admit holds an opening against its leaf, and only then says what became of the
+// entry: nil if it is open already.
+func admit(ctx context.Context, v View, idx int64, o evidence.Opening) (*comeback, error) {
+	head, err := v.Head(ctx, ledger.Ev)
+	if err != nil {
+		return nil, err
+	}
+	if idx < 0 || idx >= head.Size {
+		return nil, notFound()
+	}
+	leaves, err := v.Entries(ctx, ledger.Ev, idx, idx+1)
+	if err != nil {
+		return nil, err
+	}
+	meta, priv, err := o.Check(leaves[0], idx)
+	if err != nil {
+		return nil, malformed(err)
+	}
+	missing, err := lost(ctx, v, idx)
+	if err != nil || !missing {
+		return nil, err
+	}
+	return &comeback{*meta, *priv}, nil
+}
+
 // lost reports whether an index is a hole. One that is open needs nothing.
-func (s *section) lost(idx int64) (bool, error) {
-	if _, ok, err := s.tx.Opening(s.ctx, idx); err != nil || ok {
+func lost(ctx context.Context, v View, idx int64) (bool, error) {
+	if _, ok, err := v.Opening(ctx, idx); err != nil || ok {
 		return false, err
 	}
-	holes, err := s.tx.Holes(s.ctx, idx, 1)
+	holes, err := v.Holes(ctx, idx, 1)
 	if err != nil {
 		return false, err
 	}
