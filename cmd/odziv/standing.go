@@ -106,6 +106,10 @@ func (s *session) warnings() []warning {
 	}
 	list := []warning{}
 	now := time.Now().UnixMilli()
+	calm := "your work goes on; if it lasts, call your institution's administrator"
+	if ahead := -s.Client.Offset(); ahead > maxOffset {
+		calm = fmt.Sprintf("this computer's clock is %d minutes ahead of the exchange's: set it, and see whether this stays", ahead/60_000)
+	}
 	if w.Stale {
 		list = append(list, warning{"stale-directory", "no quorum of witnesses has confirmed the directory " + since(now, w.Directory.Until) +
 			": your messages say so, and nothing is sealed to a key that is newer",
@@ -116,7 +120,7 @@ func (s *session) warnings() []warning {
 		until = w.Directory.Until
 	}
 	return append(list, warning{"late-quorum", "no quorum of witnesses has confirmed the record " + since(now, until) + ": what was written since is provisional",
-		"your work goes on; if it lasts, call your institution's administrator"})
+		calm})
 }
 
 // since says how long ago something was.

@@ -179,22 +179,15 @@ func (o *Office) keeps() bool {
 }
 
 // completeProofs asks for the proofs of own acts that have none yet, or only a
-// provisional one, the oldest first. What cannot be had today is asked for the
-// next time.
+// provisional one that may have become final. What cannot be had today is asked
+// for the next time.
 func (o *Office) completeProofs(ctx context.Context) error {
 	list, err := o.Notebook.Kept()
 	if err != nil {
 		return err
 	}
-	asked := 0
-	for _, k := range list {
-		if k.Standing == "" || k.Standing == ledger.Provisional && !o.confirmable(k.Idx) {
-			continue
-		}
-		if asked++; asked > completeAtOnce {
-			return nil
-		}
-		item, err := o.Notebook.keptOpening(k.Idx)
+	for _, idx := range o.toComplete(list) {
+		item, err := o.Notebook.keptOpening(idx)
 		if err == nil {
 			_, err = o.Prove(ctx, item)
 		}
@@ -207,6 +200,27 @@ func (o *Office) completeProofs(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// toComplete chooses the acts whose proofs are asked for now: those without any
+// first, then provisional ones, each time from another on, so that some that
+// never become final keep no others from it.
+func (o *Office) toComplete(list []Kept) []int64 {
+	var missing, provisional []int64
+	for _, k := range list {
+		switch {
+		case k.Standing == NotConfirmed:
+			missing = append(missing, k.Idx)
+		case k.Standing == ledger.Provisional && o.confirmable(k.Idx):
+			provisional = append(provisional, k.Idx)
+		}
+	}
+	if n := int64(len(provisional)); n > completeAtOnce {
+		from := o.latest() / 1000 % n
+		provisional = append(provisional[from:], provisional[:from]...)
+	}
+	all := append(missing, provisional...)
+	return all[:min(len(all), completeAtOnce)]
 }
 
 // confirmable reports whether a quorum confirmed a tree that holds an entry.

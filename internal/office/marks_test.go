@@ -16,6 +16,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/odziv/odziv/internal/api/client"
 	"github.com/odziv/odziv/internal/evidence"
 	"github.com/odziv/odziv/keys/directory"
 	"github.com/odziv/odziv/ledger"
@@ -304,6 +305,30 @@ func TestSenderSawAnotherDirectory(t *testing.T) {
 	ahead := Letter{notice: &messaging.Notice{Core: &messaging.Core{Dir: messaging.DirHead{N: 99, Root: root[:]}}}, item: FeedItem{M: &evidence.Meta{DirN: 5}}}
 	if _, _, err := o.sender(ahead); !errors.Is(err, ErrBehind) {
 		t.Errorf("%v", err)
+	}
+}
+
+// Proofs that never become final keep no others from it.
+func TestToComplete(t *testing.T) {
+	now := int64(0)
+	o := &Office{Config: Config{Notebook: MemoryNotebook(pin), Clock: func() int64 { return now }, Client: new(client.Client)}, counted: 1 << 40}
+	var list []Kept
+	for i := range int64(3 * completeAtOnce) {
+		list = append(list, Kept{Idx: i, Standing: ledger.Provisional})
+	}
+	list[5].Standing, list[7].Standing = "", NotConfirmed
+	asked := map[int64]bool{}
+	for ; now < 1000*int64(len(list)); now += 1000 {
+		got := o.toComplete(list)
+		if len(got) != completeAtOnce || got[0] != 7 {
+			t.Fatalf("%v", got)
+		}
+		for _, idx := range got {
+			asked[idx] = true
+		}
+	}
+	if len(asked) != len(list)-1 || asked[5] {
+		t.Errorf("%d of %d asked for", len(asked), len(list)-1)
 	}
 }
 
