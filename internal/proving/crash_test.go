@@ -15,7 +15,7 @@ func TestKill(t *testing.T) {
 	onEach(t, func(t *testing.T, e engine) {
 		f, d := openDaemon(t, e.database(t))
 		s := f.besiege(32, nil)
-		for range rounds(15) {
+		for range rounds(10) {
 			time.Sleep(time.Duration(20+rand.IntN(400)) * time.Millisecond)
 			d.kill()
 			d.start()

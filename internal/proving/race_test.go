@@ -21,9 +21,9 @@ import (
 // rounds: what decides is the same code under another lock.
 func TestWithdrawalRace(t *testing.T) {
 	onEach(t, func(t *testing.T, e engine) {
-		n := rounds(1_500)
+		n := rounds(800)
 		if e.name == "postgres" {
-			n = rounds(200)
+			n = rounds(120)
 		}
 		testWithdrawalRace(t, e, n)
 	})
