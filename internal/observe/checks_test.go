@@ -334,6 +334,25 @@ func TestFeedBeyondLedger(t *testing.T) {
 	}
 }
 
+// Openings are kept as the bytes that the leaf commits to, whatever JSON's own
+// encoder would make of them.
+func TestOpeningsAreKeptVerbatim(t *testing.T) {
+	x := newExchange(t)
+	d, feeds := x.withFeed(1)
+	x.deliver(d, "message.submitted", map[string]string{"note": "a<b>&\u2028"})
+	o := x.settled(feeds)
+	kept, err := o.keptOpenings()
+	ok(t, err)
+	for _, item := range d.items {
+		got := kept[item.Idx]
+		opening, err := got.Opening()
+		ok(t, err)
+		if _, _, err := opening.Check(x.trees[ledger.Ev].leaves[item.Idx], item.Idx); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // What a power loss cut off is fetched again; what is new is appended.
 func TestOpeningsCutOff(t *testing.T) {
 	x := newExchange(t)

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/odziv/odziv/internal/api/wire"
 	"github.com/odziv/odziv/internal/evidence"
 	"github.com/odziv/odziv/internal/statement"
 	"github.com/odziv/odziv/ledger"
@@ -269,7 +270,7 @@ func (o *Observer) appendOpenings(desk string, end int64, fresh []evidence.Item)
 func openingLines(items []evidence.Item) ([]byte, error) {
 	var text bytes.Buffer
 	for _, item := range items {
-		line, err := json.Marshal(item)
+		line, err := wire.Encode(item) // openings verbatim: encoding/json would spell < otherwise
 		if err != nil {
 			return nil, err
 		}
