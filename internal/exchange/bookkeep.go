@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/odziv/odziv/internal/evidence"
+	"github.com/odziv/odziv/internal/rules"
 	"github.com/odziv/odziv/internal/statement"
 	"github.com/odziv/odziv/messaging/obligation"
 )
@@ -16,55 +17,94 @@ import (
 // how many leaves it wrote.
 func (x *Exchange) Bookkeep(ctx context.Context) (int, error) {
 	written := 0
-	after := ObligationQuery{Limit: MaxPage}
+	now := x.Clock.Now()
+	page := ObligationQuery{Limit: MaxPage, DueUntil: now + x.horizon()}
 	for {
-		rows, err := x.livePage(ctx, after)
+		found, last, err := x.unwritten(ctx, page, now)
 		if err != nil {
 			return written, err
 		}
-		for _, o := range rows {
-			n, err := x.escalate(ctx, o)
+		for _, id := range found {
+			n, err := x.escalate(ctx, id)
 			written += n
 			if err != nil {
 				return written, err
 			}
 		}
-		if len(rows) < after.Limit {
+		if last == nil {
 			break
 		}
-		last := rows[len(rows)-1]
-		after.AfterDue, after.AfterID = last.Due, last.ID
+		page.AfterDue, page.AfterID = last.Due, last.ID
 	}
 	n, err := x.countRefusals(ctx)
 	return written + n, err
 }
 
-func (x *Exchange) livePage(ctx context.Context, q ObligationQuery) ([]obligation.Obligation, error) {
-	var rows []obligation.Obligation
-	err := x.Store.Read(ctx, func(v View) (err error) {
-		rows, err = v.Obligations(ctx, q)
-		return err
+// horizon is how long before the due time of a duty something may have to be
+// written about it: no pack reminds anybody earlier.
+func (x *Exchange) horizon() int64 {
+	longest := int64(0)
+	for _, id := range x.Packs.IDs() {
+		pack, _ := x.Packs.Get(id)
+		for _, chain := range pack.Chains {
+			longest = max(longest, reminds(chain.RemindBefore))
+		}
+	}
+	return longest
+}
+
+// reminds is no less than the distance of a reminder from the due time. Working
+// days are taken to be half of all days, and two months none of them.
+func reminds(before rules.Term) int64 {
+	n := int64(before.Amount)
+	switch before.Unit {
+	case rules.UnitMinutes:
+		return n * 60 * 1000
+	case rules.UnitHours:
+		return n * hour
+	case rules.UnitMonths:
+		return n * 31 * day
+	}
+	return (2*n + 60) * day
+}
+
+// unwritten finds out which duties of a page have reached a level that is not on
+// record, and the last of the page if there are more.
+func (x *Exchange) unwritten(ctx context.Context, page ObligationQuery, now int64) (ids []string, last *obligation.Obligation, err error) {
+	err = x.Store.Read(ctx, func(v View) error {
+		rows, err := v.Obligations(ctx, page)
+		if err != nil {
+			return err
+		}
+		if len(rows) == page.Limit {
+			last = &rows[len(rows)-1]
+		}
+		for _, o := range rows {
+			levels, err := x.reached(o, now)
+			if err != nil {
+				return err
+			}
+			if len(levels) == 0 {
+				continue
+			}
+			marked, err := v.Marked(ctx, o.ID)
+			if err != nil {
+				return err
+			}
+			if levels[len(levels)-1].Level > marked {
+				ids = append(ids, o.ID)
+			}
+		}
+		return nil
 	})
-	return rows, err
+	return ids, last, err
 }
 
 // escalate writes the levels of one obligation that are reached and not yet on
 // record, looking again under the lock.
-func (x *Exchange) escalate(ctx context.Context, o obligation.Obligation) (int, error) {
-	due, err := x.reached(o, x.Clock.Now())
-	if err != nil || len(due) == 0 {
-		return 0, err
-	}
-	marked := 0
-	err = x.Store.Read(ctx, func(v View) (err error) {
-		marked, err = v.Marked(ctx, o.ID)
-		return err
-	})
-	if err != nil || due[len(due)-1].Level <= marked {
-		return 0, err
-	}
+func (x *Exchange) escalate(ctx context.Context, id string) (int, error) {
 	return submit(ctx, x, Caller{}, nil, func(s *section) (int, error) {
-		now, ok, err := s.tx.Obligation(s.ctx, o.ID)
+		now, ok, err := s.tx.Obligation(s.ctx, id)
 		if err != nil || !ok {
 			return 0, err
 		}
@@ -72,7 +112,7 @@ func (x *Exchange) escalate(ctx context.Context, o obligation.Obligation) (int, 
 		if err != nil {
 			return 0, err
 		}
-		marked, err := s.tx.Marked(s.ctx, o.ID)
+		marked, err := s.tx.Marked(s.ctx, id)
 		if err != nil {
 			return 0, err
 		}
