@@ -80,6 +80,7 @@ suite_main() {
 
 suite_nested() { # folder
   need openssl:openssl jq:jq sha256sum:coreutils || return
+  need_postgres || return
   (cd "$1" && "${GO_TEST[@]}" ./...) || return
 }
 
