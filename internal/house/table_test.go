@@ -91,7 +91,7 @@ var rooms = map[string]room{
 var importers = map[string]string{
 	"database/sql":                    "internal/pgtest internal/sqlstore",
 	"modernc.org/sqlite":              "internal/sqlstore",
-	"github.com/lib/pq":              "internal/pgtest internal/sqlstore",
+	"github.com/lib/pq":               "internal/pgtest internal/sqlstore",
 	"github.com/labstack/echo/v4":     "internal/api",
 	"net/http":                        "internal/api internal/api/apitest internal/api/client internal/api/request internal/server internal/witness internal/observe internal/scenario internal/scenario/demo cmd/odziv-demo cmd/odzivd",
 	"filippo.io/age":                  "internal/office internal/shred keys/keystore messaging/envelope internal/api/apitest internal/scenario internal/scenario/demo",
