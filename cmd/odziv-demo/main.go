@@ -96,5 +96,9 @@ func explain(err error) (hint string, code int) {
 	case errors.Is(err, fs.ErrExist), errors.Is(err, sqlstore.ErrExists), errors.Is(err, exchange.ErrExists):
 		return "name a folder or database that is not there yet", cli.Failed
 	}
+	var store *sqlstore.Failure
+	if errors.As(err, &store) {
+		return store.Hint(), cli.Failed
+	}
 	return "", 0
 }
