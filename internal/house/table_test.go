@@ -29,6 +29,7 @@ const (
 var rooms = map[string]room{
 	// Formats: bytes and their meaning. Nothing of ours but what is below them.
 	"ledger":             {never: sql + http + seal + play, pure: true},
+	"internal/filelock":  {never: sql + http + seal + play, pure: true},
 	"internal/script":    {never: sql + http + seal + play, pure: true},
 	"internal/statement": {never: sql + http + seal + play, pure: true},
 	"internal/evidence":  {may: "internal/statement", never: sql + http + seal + play, pure: true},
@@ -55,13 +56,13 @@ var rooms = map[string]room{
 	"internal/server":      {may: facts + "internal/api internal/exchange internal/shred internal/sqlstore internal/witness", never: keys + play + "messaging/envelope internal/office"},
 
 	// Watching: an institution cosigns, mirrors and checks.
-	"internal/witness": {may: "internal/statement ledger", never: sql + "github.com/labstack/echo " + seal + keys + play + "internal/exchange", pure: true},
+	"internal/witness": {may: "internal/filelock internal/statement ledger", never: sql + "github.com/labstack/echo " + seal + keys + play + "internal/exchange", pure: true},
 
 	"internal/observe": {may: facts + "internal/witness internal/api/client internal/api/wire", never: sql + "github.com/labstack/echo " + seal + keys + play + "internal/exchange internal/office"},
 
 	// The officer.
 	"internal/api/client": {may: "internal/api/request internal/api/wire internal/evidence internal/statement ledger", never: sql + seal + keys + play + "github.com/labstack/echo internal/exchange"},
-	"internal/office":     {may: facts + "internal/api/client internal/api/wire internal/audit messaging/envelope", never: sql + keys + play + "github.com/labstack/echo internal/exchange"},
+	"internal/office":     {may: facts + "internal/filelock internal/api/client internal/api/wire internal/audit messaging/envelope", never: sql + keys + play + "github.com/labstack/echo internal/exchange"},
 
 	// Programs: flags, configuration, wiring.
 	"internal/cli":     {never: sql + http + seal + keys + play},

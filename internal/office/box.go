@@ -14,6 +14,7 @@ import (
 
 	"filippo.io/age"
 
+	"github.com/odziv/odziv/internal/filelock"
 	"github.com/odziv/odziv/internal/statement"
 	"github.com/odziv/odziv/messaging"
 	"github.com/odziv/odziv/messaging/envelope"
@@ -64,7 +65,7 @@ func (n *Notebook) newBox(id string) (*box, error) {
 
 // hold keeps other runs of the program away.
 func (b *box) hold() (err error) {
-	if b.held, err = lockFile(b.path(lockName)); errors.Is(err, errLocked) {
+	if b.held, err = filelock.Take(b.path(lockName)); errors.Is(err, filelock.ErrHeld) {
 		return fmt.Errorf("office: %s: %w", b.dir, ErrSending)
 	}
 	return err

@@ -11,6 +11,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/odziv/odziv/internal/filelock"
 )
 
 // marks are the last checkpoints that were verified. Those of a notebook of an
@@ -181,11 +183,11 @@ const (
 // and write a few files. It ends with the program, however that ends.
 func (n *Notebook) lock() (unlock func() error, err error) {
 	for begun := time.Now(); ; time.Sleep(lockEvery) {
-		f, err := lockFile(n.path(lockName))
+		f, err := filelock.Take(n.path(lockName))
 		if err == nil {
 			return f.Close, nil
 		}
-		if !errors.Is(err, errLocked) {
+		if !errors.Is(err, filelock.ErrHeld) {
 			return nil, fmt.Errorf("office: %w", err)
 		}
 		if time.Since(begun) > n.patience {
@@ -195,8 +197,6 @@ func (n *Notebook) lock() (unlock func() error, err error) {
 }
 
 const lockName = "lock"
-
-var errLocked = errors.New("another program holds the file")
 
 // read decodes a file of the folder.
 func (n *Notebook) read(name string, v any) error {

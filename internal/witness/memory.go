@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"sync"
 
+	"github.com/odziv/odziv/internal/filelock"
 	"github.com/odziv/odziv/ledger"
 )
 
@@ -35,7 +36,10 @@ func OpenMemory(dir string) (*Memory, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("witness: %w", err)
 	}
-	lock, err := lockFile(filepath.Join(dir, "lock"))
+	lock, err := filelock.Take(filepath.Join(dir, "lock"))
+	if errors.Is(err, filelock.ErrHeld) {
+		return nil, fmt.Errorf("witness: %s: %w", dir, ErrBusy)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("witness: %s: %w", dir, err)
 	}
