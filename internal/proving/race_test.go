@@ -21,9 +21,9 @@ import (
 // rounds: what decides is the same code under another lock.
 func TestWithdrawalRace(t *testing.T) {
 	onEach(t, func(t *testing.T, e engine) {
-		n := rounds(800)
+		n := rounds(10_000)
 		if e.name == "postgres" {
-			n = rounds(120)
+			n = rounds(500)
 		}
 		testWithdrawalRace(t, e, n)
 	})
