@@ -39,7 +39,7 @@ func (w *World) serve(ctx context.Context, opts Options) (err error) {
 	if err != nil {
 		return err
 	}
-	cfg := server.Config{HTTP: srv, Listener: listener, Log: opts.Log, SignEvery: signEvery}
+	cfg := server.Config{HTTP: srv, Listener: listener, Log: opts.Log, SignEvery: cmp.Or(opts.SignEvery, signEvery)}
 	if opts.Bookkeep {
 		cfg.Bookkeep = bookkeepEvery
 	}

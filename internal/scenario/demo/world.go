@@ -31,9 +31,10 @@ type Options struct {
 	Codes     []string // institutions; those they escalate to and the center come along; none: all
 	Packs     []string // rule packs to adopt; none: rs-a@1
 	Clock     *Clock
-	Listen    string // loopback address; "" for a free port
-	Authority string // host and port that requests are signed for; "" for the address listened on
-	Bookkeep  bool   // the server keeps books by itself; without it only [World.Bookkeep] does
+	Listen    string        // loopback address; "" for a free port
+	Authority string        // host and port that requests are signed for; "" for the address listened on
+	SignEvery time.Duration // 0: 10 ms, in real time
+	Bookkeep  bool          // the server keeps books by itself; without it only [World.Bookkeep] does
 	Log       *slog.Logger
 	Transport http.RoundTripper                  // of every officer; nil: one shared
 	Progress  func(what string, done, total int) // nil: nobody is told
