@@ -251,7 +251,7 @@ func TestTruncatedBody(t *testing.T) {
 // While every place for a chunk is taken, chunks wait and all else goes on.
 func TestChunksWait(t *testing.T) {
 	s := open(t, api.Options{})
-	opts := api.Options{ChunkTime: time.Millisecond, AnswerTime: 10 * time.Millisecond, MaxChunks: 2}
+	opts := api.Options{ChunkTime: time.Millisecond, AnswerTime: time.Second, MaxChunks: 2}
 	s.at = s.Serve(func(authority string, _ logger) http.Handler {
 		opts.Authority = authority
 		return api.NewFull(s.X, opts)
