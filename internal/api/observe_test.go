@@ -102,7 +102,7 @@ func TestNobodySequences(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.at = s.Serve(func(authority string, log logger) http.Handler {
-		return api.New(idle, api.Options{Authority: authority, Log: log, BodyTime: 300 * time.Millisecond, AnswerTime: time.Millisecond})
+		return api.New(idle, api.Options{Authority: authority, Log: log, BodyTime: 300 * time.Millisecond, AnswerTime: 300 * time.Millisecond})
 	})
 	_, d := s.Prepare(revocation(s), s.Council)
 	raw, err := d.Encode()
