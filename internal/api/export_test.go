@@ -57,7 +57,6 @@ const MaxWaiting = maxWaiting
 var (
 	EchoPath    = echoPath
 	StatusOf    = statusOf
-	Redact      = redact
 	WithoutPeer = withoutPeer
 	ReadQuery   = readQuery
 	ReadNumber  = readNumber

@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"regexp"
 	"runtime/debug"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/odziv/odziv/internal/api/wire"
+	"github.com/odziv/odziv/internal/statement"
 )
 
 // routeKey is where a handler leaves its route, for the log.
@@ -63,7 +63,7 @@ func (s *server) run(next echo.HandlerFunc, c echo.Context, id string) (err erro
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
-			s.opts.Log.Error("panic", "request", id, "stack", redact(string(debug.Stack())))
+			s.opts.Log.Error("panic", "request", id, "stack", statement.Redact(string(debug.Stack())))
 		}
 	}()
 	if c.Request().Method == http.MethodOptions && c.Get(echo.ContextKeyHeaderAllow) != nil {
@@ -80,10 +80,10 @@ func (s *server) decline(c echo.Context, id string, err error) error {
 	switch {
 	case p != nil:
 	case errors.As(err, &failure):
-		s.opts.Log.Error("the store failed", "request", id, "error", redact(err.Error()), "hint", failure.Hint())
+		s.opts.Log.Error("the store failed", "request", id, "error", statement.Redact(err.Error()), "hint", failure.Hint())
 		p = wire.NewProblem(http.StatusServiceUnavailable, "store", "the exchange's database does not answer", "send the same request again; it cannot be recorded twice")
 	default:
-		s.opts.Log.Error("internal error", "request", id, "error", redact(err.Error()))
+		s.opts.Log.Error("internal error", "request", id, "error", statement.Redact(err.Error()))
 		p = wire.NewProblem(http.StatusInternalServerError, "internal", "", "send the same request again; if it fails again, tell the operator the instance")
 		p.Instance = "urn:odziv:request:" + id
 	}
@@ -94,7 +94,7 @@ func (s *server) decline(c echo.Context, id string, err error) error {
 // Whether the caller went away first is no matter for the log.
 func (s *server) breakOff(c echo.Context, id string, err error) {
 	if c.Request().Context().Err() == nil {
-		s.opts.Log.Error("answer broke off", "request", id, "error", redact(err.Error()))
+		s.opts.Log.Error("answer broke off", "request", id, "error", statement.Redact(err.Error()))
 	}
 	panic(http.ErrAbortHandler)
 }
@@ -123,8 +123,3 @@ func method(m string) string {
 	}
 	return "other"
 }
-
-var identifiers = regexp.MustCompile(`\b[a-z]_[a-z2-7]{26}\b|\b[0-9a-f]{64}\b`)
-
-// redact takes identifiers and digests out of an error's text.
-func redact(text string) string { return identifiers.ReplaceAllString(text, "…") }

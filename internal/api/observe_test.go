@@ -149,18 +149,6 @@ func TestLog(t *testing.T) {
 	}
 }
 
-func TestRedact(t *testing.T) {
-	for text, want := range map[string]string{
-		"upload of m_oofw6vd6cx6m2svg5rffxs55au part 1":       "upload of … part 1",
-		"ed25519:" + strings.Repeat("0a", 32) + " is unknown": "ed25519:… is unknown",
-		"nothing to hide in an_error m_short":                 "nothing to hide in an_error m_short",
-	} {
-		if got := api.Redact(text); got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
-	}
-}
-
 func TestWithoutPeer(t *testing.T) {
 	for line, want := range map[string]string{
 		"http: TLS handshake error from 192.0.2.1:443: EOF":                 "http: TLS handshake error: EOF",

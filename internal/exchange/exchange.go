@@ -12,6 +12,7 @@ import (
 
 	"github.com/odziv/odziv/internal/rules"
 	"github.com/odziv/odziv/internal/shred"
+	"github.com/odziv/odziv/internal/statement"
 	"github.com/odziv/odziv/keys/directory"
 	"github.com/odziv/odziv/ledger"
 )
@@ -216,7 +217,7 @@ func (x *Exchange) group(ctx context.Context, jobs []*job) {
 	if errors.Is(err, errUnsettled) {
 		// A row that the store refuses spoils what was held back with it. Nothing
 		// was committed: each job works on the store itself, and fails alone.
-		x.Log.Error("a group of messages could not be stored; trying one by one", "error", err)
+		x.Log.Error("a group of messages could not be stored; trying one by one", "error", statement.Redact(err.Error()))
 		err = x.transact(ctx, jobs, false)
 	}
 	for _, j := range jobs {
@@ -287,7 +288,7 @@ func (x *Exchange) unknown(err error) error {
 		return r
 	}
 	x.haltAt(err)
-	x.Log.Error("write failed", "error", err)
+	x.Log.Error("write failed", "error", statement.Redact(err.Error()))
 	return refuse(Unavailable, "store", "the exchange could not store this").
 		hint("send the same request again; it cannot be recorded twice")
 }

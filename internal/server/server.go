@@ -18,6 +18,7 @@ import (
 
 	"github.com/odziv/odziv/internal/api"
 	"github.com/odziv/odziv/internal/exchange"
+	"github.com/odziv/odziv/internal/statement"
 	"github.com/odziv/odziv/ledger"
 )
 
@@ -47,7 +48,7 @@ func Run(ctx context.Context, cfg Config) error {
 	start := func(name string, run func(context.Context) error) {
 		parts.Go(func() {
 			if err := run(ctx); err != nil && ctx.Err() == nil {
-				cfg.Log.Error("stopping", "part", name, "error", err)
+				cfg.Log.Error("stopping", "part", name, "error", statement.Redact(err.Error()))
 				stop(fmt.Errorf("%s: %w", name, err))
 			}
 		})
@@ -117,7 +118,7 @@ func (cfg *Config) publish(ctx context.Context, log ledger.Log, p *ledger.Publis
 		return err
 	}
 	if err != nil && ctx.Err() == nil {
-		cfg.Log.Warn("no checkpoint this time", "error", err)
+		cfg.Log.Warn("no checkpoint this time", "error", statement.Redact(err.Error()))
 	}
 	return nil
 }
@@ -139,7 +140,7 @@ func (cfg *Config) synchronise(ctx context.Context) error {
 		cfg.Exchange.Halt(err)
 		return err
 	case err != nil:
-		cfg.Log.Warn("the clock of the store was not read", "error", err)
+		cfg.Log.Warn("the clock of the store was not read", "error", statement.Redact(err.Error()))
 	}
 	return nil
 }
@@ -160,7 +161,7 @@ func (cfg *Config) sequencing(ctx context.Context) error {
 func (cfg *Config) trying(part string, period time.Duration, f func(context.Context) error) func(context.Context) error {
 	return cfg.every(period, func(ctx context.Context) error {
 		if err := f(ctx); err != nil && ctx.Err() == nil {
-			cfg.Log.Warn("not this time", "part", part, "error", err)
+			cfg.Log.Warn("not this time", "part", part, "error", statement.Redact(err.Error()))
 		}
 		return nil
 	})
