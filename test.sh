@@ -6,7 +6,8 @@
 #   ./test.sh --without interop      everything but one suite, named again at the end
 #   ./test.sh main ./ledger/...      one suite, only on these packages
 #
-# Suites: format (gofmt), vet, main (this module), and each nested module by the
+# Suites: format (gofmt), vet, vault (builds the Vault server that tests start,
+# about six minutes, once), main (this module), and each nested module by the
 # name of its folder (interop). A suite that cannot run has failed.
 #
 # ODZIV_ROUNDS=N (default 1) multiplies the rounds of the long tests: crashes,
@@ -21,8 +22,9 @@ if [[ "${ODZIV_RACE:-}" == 1 ]]; then GO_TEST+=(-race); fi
 
 fail() { echo "test.sh: error: $*" >&2; exit 1; }
 
-# nested prints the folder of every module inside this one.
-nested() { find . -mindepth 2 -name go.mod -not -path '*/testdata/*' -printf '%h\n' | sort; }
+# nested prints the folder of every module with tests inside this one. That of
+# the Vault server has none: it is built.
+nested() { find . -mindepth 2 -name go.mod -not -path '*/testdata/*' -not -path './internal/vaultserver/*' -printf '%h\n' | sort; }
 
 # have says whether a command, or a file that a pattern with a slash names, is there.
 have() {
@@ -70,7 +72,15 @@ suite_vet() {
   for dir in $(nested); do (cd "$dir" && go vet ./...) || return; done
 }
 
+suite_vault() {
+  need sha256sum:coreutils flock:util-linux || return
+  local vault
+  vault="$(internal/vaultserver/build.sh)" || return
+  "$vault" version
+}
+
 suite_main() {
+  suite_vault >/dev/null || return
   if [[ "${ODZIV_RACE:-}" == 1 ]]; then need gcc:gcc gcc:libc6-dev || return; fi
   need python3:python3 python3:tzdata '/usr/lib/python3/dist-packages/cryptography/__init__.py:python3-cryptography' || return # the second verifiers
   need_postgres || return
@@ -87,7 +97,7 @@ suite_nested() { # folder
 run() { # suite
   local dir
   case "$1" in
-  format | vet | main) "suite_$1" ;;
+  format | vet | vault | main) "suite_$1" ;;
   *)
     for dir in $(nested); do
       if [[ "$(basename "$dir")" == "$1" ]]; then suite_nested "$dir"; return; fi
@@ -98,7 +108,7 @@ run() { # suite
 }
 
 command -v go >/dev/null || fail "Go is not installed: https://go.dev/dl (the version in go.mod or newer)"
-all=(format vet main)
+all=(format vet vault main)
 for dir in $(nested); do all+=("$(basename "$dir")"); done
 
 without=() chosen=() packages=()

@@ -19,7 +19,7 @@ const (
 	// seal is everything that can make or open a sealed body.
 	seal = "filippo.io/age messaging/envelope "
 	// play is what exists only for tests and the demonstration.
-	play = "internal/scenario internal/proving internal/audit/audittest internal/audit/second internal/api/apitest internal/exchange/storetest internal/pgtest ledger/storagetest testing "
+	play = "internal/scenario internal/proving internal/audit/audittest internal/audit/second internal/api/apitest internal/exchange/storetest internal/pgtest internal/vaulttest ledger/storagetest testing "
 	// facts is what the pure rooms below the exchange are made of.
 	facts = "internal/evidence internal/statement keys/directory ledger messaging messaging/obligation consent internal/rules "
 )
@@ -80,6 +80,7 @@ var rooms = map[string]room{
 	"internal/audit/second":       {may: "internal/audit"},
 	"internal/exchange/storetest": {may: "*"},
 	"internal/pgtest":             {},
+	"internal/vaulttest":          {},
 	"ledger/storagetest":          {may: "ledger"},
 
 	// Tests of the whole: no code.
@@ -94,7 +95,7 @@ var importers = map[string]string{
 	"modernc.org/sqlite":              "internal/sqlstore",
 	"github.com/lib/pq":               "internal/pgtest internal/sqlstore",
 	"github.com/labstack/echo/v4":     "internal/api",
-	"net/http":                        "internal/api internal/api/apitest internal/api/client internal/api/request internal/server internal/witness internal/observe internal/scenario internal/scenario/demo cmd/odziv-demo cmd/odzivd",
+	"net/http":                        "internal/api internal/api/apitest internal/api/client internal/api/request internal/server internal/vaulttest internal/witness internal/observe internal/scenario internal/scenario/demo cmd/odziv-demo cmd/odzivd",
 	"filippo.io/age":                  "internal/office internal/shred keys/keystore messaging/envelope internal/api/apitest internal/scenario internal/scenario/demo",
 	"github.com/gowebpki/jcs":         "internal/statement",
 	"github.com/dunglas/httpsfv":      "internal/api/request",
@@ -103,7 +104,7 @@ var importers = map[string]string{
 	"golang.org/x/mod/sumdb/tlog":     "ledger ledger/storagetest internal/api internal/api/client internal/audit internal/audit/audittest internal/exchange internal/office internal/sqlstore internal/witness internal/observe internal/scenario internal/scenario/demo",
 	"golang.org/x/mod/sumdb/note":     "ledger internal/witness internal/observe internal/audit internal/audit/audittest internal/exchange internal/office internal/scenario internal/scenario/demo",
 	"golang.org/x/term":               "cmd/odziv",
-	"testing":                         "internal/api/apitest internal/audit/audittest internal/audit/second internal/exchange/storetest internal/pgtest ledger/storagetest",
+	"testing":                         "internal/api/apitest internal/audit/audittest internal/audit/second internal/exchange/storetest internal/pgtest internal/vaulttest ledger/storagetest",
 }
 
 // clockFiles are the files of pure rooms that may read the machine's clock.
