@@ -45,6 +45,7 @@ var rooms = map[string]room{
 	// Keys and sealing: only on the officer's side.
 	"messaging/envelope": {may: "internal/statement messaging", never: sql + http + keys + play + "ledger", pure: true},
 	"keys/keystore":      {may: "internal/statement", never: sql + http + play + "messaging ledger", pure: true},
+	"keys/escrow":        {may: "internal/statement", never: sql + http + keys + play + "messaging ledger", pure: true},
 
 	// The server.
 	"internal/shred":       {never: sql + http + keys + play + "messaging/envelope", pure: true},
@@ -62,11 +63,11 @@ var rooms = map[string]room{
 
 	// The officer.
 	"internal/api/client": {may: "internal/api/request internal/api/wire internal/evidence internal/statement ledger", never: sql + seal + keys + play + "github.com/labstack/echo internal/exchange"},
-	"internal/office":     {may: facts + "internal/filelock internal/api/client internal/api/wire internal/audit messaging/envelope", never: sql + keys + play + "github.com/labstack/echo internal/exchange"},
+	"internal/office":     {may: facts + "internal/filelock internal/api/client internal/api/wire internal/audit keys/escrow messaging/envelope", never: sql + keys + play + "github.com/labstack/echo internal/exchange"},
 
 	// Programs: flags, configuration, wiring.
 	"internal/cli":     {never: sql + http + seal + keys + play},
-	"cmd/odziv":        {may: facts + "internal/api/client internal/api/wire internal/cli internal/observe internal/office internal/script internal/audit internal/witness keys/keystore messaging/envelope", never: sql + play + "github.com/labstack/echo internal/exchange internal/shred"},
+	"cmd/odziv":        {may: facts + "internal/api/client internal/api/wire internal/cli internal/observe internal/office internal/script internal/audit internal/witness keys/keystore keys/escrow messaging/envelope", never: sql + play + "github.com/labstack/echo internal/exchange internal/shred"},
 	"cmd/odzivd":       {may: facts + "internal/api internal/audit internal/cli internal/exchange internal/server internal/shred internal/sqlstore", never: keys + play + "messaging/envelope internal/office"},
 	"cmd/odziv-verify": {may: facts + "internal/audit internal/cli internal/script", never: sql + http + seal + keys + play + "internal/office internal/exchange internal/shred"},
 	"cmd/odziv-demo":   {may: "*"},
@@ -96,7 +97,7 @@ var importers = map[string]string{
 	"github.com/lib/pq":               "internal/pgtest internal/sqlstore",
 	"github.com/labstack/echo/v4":     "internal/api",
 	"net/http":                        "internal/api internal/api/apitest internal/api/client internal/api/request internal/server internal/vaulttest internal/witness internal/observe internal/scenario internal/scenario/demo cmd/odziv-demo cmd/odzivd",
-	"filippo.io/age":                  "internal/office internal/shred keys/keystore messaging/envelope internal/api/apitest internal/scenario internal/scenario/demo",
+	"filippo.io/age":                  "internal/office internal/shred keys/escrow keys/keystore messaging/envelope internal/api/apitest internal/scenario internal/scenario/demo",
 	"github.com/gowebpki/jcs":         "internal/statement",
 	"github.com/dunglas/httpsfv":      "internal/api/request",
 	"github.com/pelletier/go-toml/v2": "internal/rules internal/scenario",
