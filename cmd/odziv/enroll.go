@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/odziv/odziv/internal/api/client"
+	"github.com/odziv/odziv/internal/ceremony"
 	"github.com/odziv/odziv/internal/cli"
 	"github.com/odziv/odziv/internal/office"
 	"github.com/odziv/odziv/internal/statement"
@@ -30,6 +31,7 @@ type enrolled struct {
 	Inst        string `json:"inst,omitempty"`
 	Officer     string `json:"officer,omitempty"`
 	Request     string `json:"request,omitempty"`
+	KeyFile     string `json:"key_file"`
 	Public      []byte `json:"public"` // Ed25519, in base64, as statements name it
 	Key         string `json:"key"`
 	Fingerprint string `json:"fingerprint"`
@@ -38,6 +40,7 @@ type enrolled struct {
 // enrolment is what the flags ask for.
 type enrolment struct {
 	home, url, genesis string
+	invite             string
 	owner              keystore.Owner
 	roles              []string
 	passphraseFile     string
@@ -49,14 +52,17 @@ func enrollCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "enroll", Short: "make your keys and ask to be enrolled", Args: cobra.NoArgs,
 		Long: `enroll makes a keystore with a generated passphrase of six words, shown once, and
-a request that two registrars of your institution sign (odziv directory propose).
-They compare the fingerprint with you, in person, before they do.
+a request that two registrars of your institution sign (odziv officer enrol).
+They compare the fingerprint with you, in person, before they do. Every role
+gets key.json beside the keystore: the public half, to be given to others.
 
 The genesis is on the wall of your institution: an exchange with another genesis
-is not yours. Council members, delegates and roots may make their keys before
-there is an exchange, without --url and --genesis, and name it later with odziv
+is not yours. The invite of your institution names exchange, genesis and
+institution at once. Council members, delegates and roots may make their keys
+before there is an exchange, without all that, and name it later with odziv
 connect.`,
-		Example: `  odziv enroll --home ~/odziv --url https://exchange.example.rs --inst i_rooefvdqc76v4aa4ktvk2uhrku \
+		Example: `  odziv enroll --home ~/odziv --invite invite.json --role member,head
+  odziv enroll --home ~/odziv --url https://exchange.example.rs --inst i_rooefvdqc76v4aa4ktvk2uhrku \
       --genesis 1432ddf20c3d0fe5e41bb3712230c3300ce89fced5ac460e970b95bad01d7cfa
   odziv enroll --home ~/council --as council`,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -70,8 +76,9 @@ connect.`,
 	f := cmd.Flags()
 	f.StringVar(&e.url, "url", "", "address of the exchange")
 	f.StringVar(&e.genesis, "genesis", "", "hash of its genesis, from the annex")
+	f.StringVar(&e.invite, "invite", "", "invite file of your institution, instead of --url, --genesis and --inst")
 	f.StringVar(&e.owner.Inst, "inst", "", "your institution (i_…)")
-	f.StringVar(&e.owner.Role, "as", keystore.Officer, "officer, registrar, delegate, root or council")
+	f.StringVar(&e.owner.Role, "as", keystore.Officer, "officer, registrar, delegate, root, custodian, observer or council")
 	f.StringSliceVar(&e.roles, "role", []string{"member"}, "roles of an officer: member, duty, head, supervisor, dpo, desk-key, auditor")
 	f.StringVar(&e.passphraseFile, "new-passphrase-file", "", "write the passphrase to this new file instead of the screen")
 	return cmd
@@ -80,6 +87,9 @@ connect.`,
 // run makes everything or nothing: what was made before a failure is removed
 // again, since nobody knows its passphrase.
 func (e *enrolment) run(cmd *cobra.Command) (err error) {
+	if err := e.invited(); err != nil {
+		return err
+	}
 	if err := e.check(cmd); err != nil {
 		return err
 	}
@@ -107,6 +117,11 @@ func (e *enrolment) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	made = append(made, a.Keystore)
+	a.KeyFile = filepath.Join(e.home, keyFile)
+	made = append(made, a.KeyFile)
+	if err := writeKey(a.KeyFile, keys); err != nil {
+		return err
+	}
 	if e.owner.Role == keystore.Officer {
 		a.Request = filepath.Join(e.home, "enrol-request.json")
 		made = append(made, a.Request)
@@ -124,14 +139,59 @@ func (e *enrolment) run(cmd *cobra.Command) (err error) {
 	}
 	a.Public = keys.Signer().Public()
 	a.Key = statement.KeyID(a.Public)
-	a.Fingerprint = grouped(strings.TrimPrefix(a.Key, "ed25519:"))
+	a.Fingerprint = ceremony.FingerprintOf(a.Public)
 	return cli.Out(cmd, a, a.print)
+}
+
+// keyFile is the public half of a keystore, beside it.
+const keyFile = "key.json"
+
+// invited takes from the invite what was not said otherwise.
+func (e *enrolment) invited() error {
+	if e.invite == "" {
+		return nil
+	}
+	if e.url != "" || e.genesis != "" || e.owner.Inst != "" {
+		return cli.UsageError("--invite says what --url, --genesis and --inst say: leave them out")
+	}
+	invite, err := readInvite(e.invite)
+	if err != nil {
+		return err
+	}
+	e.url, e.genesis = invite.URL, invite.Genesis
+	if e.owner.Role != keystore.Council {
+		e.owner.Inst = invite.Inst
+	}
+	return nil
+}
+
+// readInvite reads the file that a delegate gave to an institution.
+func readInvite(file string) (*ceremony.Invite, error) {
+	data, err := cli.ReadFile(file, ceremony.MaxFile)
+	if err != nil {
+		return nil, err
+	}
+	invite, err := ceremony.ParseInvite(data)
+	if err != nil {
+		return nil, cli.Hint(fmt.Errorf("%s: %w", file, err), "a delegate makes one with: odziv institution invite")
+	}
+	return invite, nil
+}
+
+// writeKey writes the public half.
+func writeKey(name string, keys *keystore.Keystore) error {
+	k := &ceremony.Key{Ed: keys.Signer().Public(), Inst: keys.Inst, Officer: keys.Officer, Rcp: keys.Recipient(), Role: keys.Role, V: ceremony.Version}
+	data, err := k.Encode()
+	if err != nil {
+		return err
+	}
+	return writeNew(name, data)
 }
 
 // check refuses, before anything is made, what would not work.
 func (e *enrolment) check(cmd *cobra.Command) error {
-	if !slices.Contains([]string{keystore.Officer, keystore.Registrar, keystore.Delegate, keystore.Root, keystore.Council}, e.owner.Role) {
-		return cli.UsageError("--as: %.20q is none of officer, registrar, delegate, root and council", e.owner.Role)
+	if !slices.Contains([]string{keystore.Officer, keystore.Registrar, keystore.Delegate, keystore.Root, keystore.Custodian, keystore.Observer, keystore.Council}, e.owner.Role) {
+		return cli.UsageError("--as: %.20q is none of officer, registrar, delegate, root, custodian, observer and council", e.owner.Role)
 	}
 	if e.owner.Role == keystore.Officer {
 		e.owner.Officer = statement.NewID(statement.Officer)
@@ -149,7 +209,7 @@ func (e *enrolment) check(cmd *cobra.Command) error {
 			return err
 		}
 	}
-	for _, name := range []string{keystoreFile, "exchange.json"} {
+	for _, name := range []string{keystoreFile, keyFile, "exchange.json"} {
 		if _, err := os.Lstat(filepath.Join(e.home, name)); !errors.Is(err, fs.ErrNotExist) {
 			return cli.Hint(fmt.Errorf("%s holds keys or an exchange already (%s)", e.home, name),
 				"nothing was changed; name another folder with --home, or name the exchange of these keys with: odziv connect")
@@ -216,8 +276,24 @@ func (a enrolled) print(w io.Writer) {
 	fmt.Fprintf(w, "keystore     %s\npublic key   %s\n", a.Keystore, encode64(a.Public))
 	fmt.Fprintf(w, "fingerprint  %s\n", a.Fingerprint)
 	if a.Request != "" {
-		fmt.Fprintf(w, "request      %s\n\nnext: give the request to two registrars of your institution; compare the fingerprint with them in person.\n", a.Request)
+		fmt.Fprintf(w, "request      %s\n", a.Request)
 	}
+	fmt.Fprintf(w, "key file     %s\n\nnext: %s\n      print the sheet for it with: odziv ceremony sheet %s\n", a.KeyFile, a.next(), cmp.Or(a.Request, a.KeyFile))
+}
+
+// next is what the owner of fresh keys does with them.
+func (a enrolled) next() string {
+	switch a.Role {
+	case keystore.Officer:
+		return "give the request to two registrars of your institution; compare the fingerprint with them in person."
+	case keystore.Council:
+		return "bring the key file and the sheet to the ceremony; the fingerprint is read aloud there."
+	case keystore.Delegate:
+		return "bring the key file and the sheet to the council."
+	case keystore.Root:
+		return "bring the key file and the sheet to whoever runs odziv institution join."
+	}
+	return "bring the key file and the sheet to the roots of your institution."
 }
 
 // writeRequest writes what the registrars will sign: keys, no name.

@@ -66,11 +66,12 @@ var rooms = map[string]room{
 	"internal/office":     {may: facts + "internal/filelock internal/api/client internal/api/wire internal/audit keys/escrow messaging/envelope", never: sql + keys + play + "github.com/labstack/echo internal/exchange"},
 
 	// Programs: flags, configuration, wiring.
-	"internal/cli":     {never: sql + http + seal + keys + play},
-	"cmd/odziv":        {may: facts + "internal/api/client internal/api/wire internal/cli internal/observe internal/office internal/script internal/audit internal/witness keys/keystore keys/escrow messaging/envelope", never: sql + play + "github.com/labstack/echo internal/exchange internal/shred"},
-	"cmd/odzivd":       {may: facts + "internal/api internal/audit internal/cli internal/exchange internal/server internal/shred internal/sqlstore", never: keys + play + "messaging/envelope internal/office"},
-	"cmd/odziv-verify": {may: facts + "internal/audit internal/cli internal/script", never: sql + http + seal + keys + play + "internal/office internal/exchange internal/shred"},
-	"cmd/odziv-demo":   {may: "*"},
+	"internal/ceremony": {may: "internal/script internal/statement keys/directory ledger", never: sql + http + seal + keys + play, pure: true},
+	"internal/cli":      {never: sql + http + seal + keys + play},
+	"cmd/odziv":         {may: facts + "internal/api/client internal/api/wire internal/ceremony internal/cli internal/observe internal/office internal/script internal/audit internal/witness keys/keystore keys/escrow messaging/envelope", never: sql + play + "github.com/labstack/echo internal/exchange internal/shred"},
+	"cmd/odzivd":        {may: facts + "internal/api internal/audit internal/cli internal/exchange internal/server internal/shred internal/sqlstore", never: keys + play + "messaging/envelope internal/office"},
+	"cmd/odziv-verify":  {may: facts + "internal/audit internal/cli internal/script", never: sql + http + seal + keys + play + "internal/office internal/exchange internal/shred"},
+	"cmd/odziv-demo":    {may: "*"},
 
 	// The demonstration and what tests share. No program reaches them but
 	// cmd/odziv-demo, which is what play in the rows above says.
