@@ -18,7 +18,8 @@ import (
 )
 
 func doctorCommand() *cobra.Command {
-	return &cobra.Command{
+	var chain, acmeDir string
+	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "check everything an operator can get wrong, and say what to do",
 		Long: `doctor looks at settings, keys, database, anchor, clock, disk, witnesses and the
@@ -31,6 +32,7 @@ a line says fail.`,
 			dir, _ := cmd.Flags().GetString("dir")
 			d := &doctor{ctx: cmd.Context(), dir: dir}
 			d.examine()
+			d.certificates(chain, acmeDir)
 			err := cli.Out(cmd, d.lines, func(w io.Writer) {
 				for _, l := range d.lines {
 					fmt.Fprintf(w, "%-5s %-11s %s\n", l.Level, l.Check, l.Said)
@@ -45,6 +47,9 @@ a line says fail.`,
 			return cli.Ended(cli.Failed)
 		},
 	}
+	cmd.Flags().StringVar(&chain, "tls-cert", "", "the certificate chain that serve was given")
+	cmd.Flags().StringVar(&acmeDir, "acme-dir", "", "the folder of ACME that serve was given")
+	return cmd
 }
 
 // finding is one line of the doctor's.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,7 +18,8 @@ import (
 )
 
 func serveCommand() *cobra.Command {
-	var listen, certFile, keyFile string
+	var listen string
+	var secured tlsFlags
 	var bookkeep time.Duration
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -27,44 +27,37 @@ func serveCommand() *cobra.Command {
 		Long: `serve answers requests until it is interrupted. It signs a checkpoint every
 second in which the ledger grew, and every five minutes otherwise.
 
-Plain HTTP is served on loopback alone. Elsewhere give a certificate, or put a
-reverse proxy with TLS 1.3 before it; "authority" in server.json is the name that
-clients call.`,
-		Example: `  odzivd serve --dir /var/lib/odziv --listen 127.0.0.1:8443`,
-		Args:    cobra.NoArgs,
+Plain HTTP is served on loopback alone. Elsewhere give a certificate, whose files
+are read again when they change; or let a certificate authority that speaks ACME
+(RFC 8555) give one for the names of --acme: it must reach this server at port 443
+of each name. "authority" in server.json is the name that clients call.
+
+TLS is 1.3 with X25519MLKEM768 and nothing less. A proxy that ends TLS itself must
+speak both (OpenSSL 3.5, Go 1.24); one that passes TCP on need not.`,
+		Example: `  odzivd serve --dir /var/lib/odziv --listen 127.0.0.1:8443
+  odzivd serve --dir /var/lib/odziv --listen :443 --tls-cert /etc/odziv/tls/chain.pem --tls-key /etc/odziv/tls/key.pem
+  odzivd serve --dir /var/lib/odziv --listen :443 --acme exchange.example.rs --acme-dir /var/lib/odziv/acme`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cli.JSON(cmd) {
 				return cli.UsageError("serve has no answer to print: leave out --json; it logs to standard error")
 			}
 			dir, _ := cmd.Flags().GetString("dir")
-			cert, err := certificate(certFile, keyFile)
+			log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+			certs, err := secured.open(log)
 			if err != nil {
 				return err
 			}
-			return serve(cmd, dir, listen, cert, bookkeep)
+			return serve(cmd, dir, listen, certs, bookkeep, log)
 		},
 	}
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8443", "address")
-	cmd.Flags().StringVar(&certFile, "tls-cert", "", "certificate chain, PEM")
-	cmd.Flags().StringVar(&keyFile, "tls-key", "", "its private key, PEM")
+	secured.add(cmd)
 	cmd.Flags().DurationVar(&bookkeep, "bookkeep", time.Minute, "how often reminders and overdue leaves are written; 0: never (no answer depends on them)")
 	return cmd
 }
 
-// certificate loads a certificate if one is named.
-func certificate(cert, key string) (*tls.Certificate, error) {
-	if (cert == "") != (key == "") {
-		return nil, cli.UsageError("--tls-cert and --tls-key belong together")
-	}
-	if cert == "" {
-		return nil, nil
-	}
-	c, err := tls.LoadX509KeyPair(cert, key)
-	return &c, err
-}
-
-func serve(cmd *cobra.Command, dir, listen string, cert *tls.Certificate, bookkeep time.Duration) (err error) {
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+func serve(cmd *cobra.Command, dir, listen string, certs certificates, bookkeep time.Duration, log *slog.Logger) (err error) {
 	home, err := server.OpenHome(dir)
 	if err != nil {
 		return err
@@ -90,7 +83,13 @@ func serve(cmd *cobra.Command, dir, listen string, cert *tls.Certificate, bookke
 		return err
 	}
 	handler := api.New(x, api.Options{Authority: home.Authority, Log: log})
-	srv := api.Server(listen, handler, cert, log)
+	srv := api.Server(listen, handler, nil, log)
+	if certs != nil {
+		srv.TLSConfig = certs.config()
+		watch, end := context.WithCancel(cmd.Context())
+		defer end()
+		go certs.watch(watch)
+	}
 	listener, err := api.Listen(cmd.Context(), srv)
 	if err != nil {
 		return err

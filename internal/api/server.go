@@ -35,12 +35,19 @@ func Server(addr string, h http.Handler, cert *tls.Certificate, logger *slog.Log
 		IdleTimeout: idleTime, MaxHeaderBytes: maxHeader, ErrorLog: log.New(connectionLog{logger}, "", 0),
 	}
 	if cert != nil {
-		srv.TLSConfig = &tls.Config{
-			MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{*cert},
-			CurvePreferences: []tls.CurveID{tls.X25519MLKEM768}, // the hybrid alone: an old client must not weaken it
-		}
+		srv.TLSConfig = TLS(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return cert, nil })
 	}
 	return srv
+}
+
+// TLS returns the settings of every TLS listener of ours, for a certificate that
+// may change: get is asked in each handshake, from many goroutines. A server
+// takes them as its TLSConfig.
+func TLS(get func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS13, GetCertificate: get,
+		CurvePreferences: []tls.CurveID{tls.X25519MLKEM768}, // the hybrid alone: an old client must not weaken it
+	}
 }
 
 // Listen opens the socket of srv. Without a certificate the address must be a
