@@ -190,7 +190,7 @@ func dumpedInst(_ string, i Institution) dumpInst {
 		observer = append(observer, i.Observer)
 	}
 	return dumpInst{
-		Custodians{i.Custodians.K, list(i.Custodians.Rcps)}, i.Emergency, i.EscalatesTo, i.I, i.Level, i.NA, i.NB,
+		Custodians{i.Custodians.K, i.Custodians.Keys, list(i.Custodians.Rcps)}, i.Emergency, i.EscalatesTo, i.I, i.Level, i.NA, i.NB,
 		observer, i.Pred, list(i.Registrars), i.Root, list(i.Territory), i.Type,
 	}
 }

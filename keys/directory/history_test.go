@@ -63,7 +63,7 @@ func withoutTime(d directory.Desk) directory.Desk {
 
 var goldenNames = []string{
 	"i A", "i B", "i C", "u A/officer/1", "u A/officer/2", "u B/officer/1", "u nobody", "d A/legal", "d B/rep", "d none",
-	"key A/officer/1", "key A/officer/2", "key B/officer/1", "key A/registrar/1", "key A/root/3", "key A/root/4", "key A/observer",
+	"key A/officer/1", "key A/officer/2", "key B/officer/1", "key A/registrar/1", "key A/root/3", "key A/root/4", "key A/observer", "key A/custodian/1",
 	"key A/delegate", "key C/delegate", "key council/1", "key council/4", "key stranger",
 }
 
@@ -89,7 +89,7 @@ func checkHistory(t interface {
 func TestHistoryOfTheGoldenDirectory(t *testing.T) {
 	w := golden(t)
 	checkHistory(t, w, goldenNames)
-	if last := w.now(); last.At(99).N() != 32 || last.At(-1).N() != 0 || last.At(5).At(9).N() != 5 {
+	if last := w.now(); last.At(99).N() != 33 || last.At(-1).N() != 0 || last.At(5).At(9).N() != 5 {
 		t.Error("At is not held within 0 and N")
 	}
 }

@@ -45,12 +45,15 @@ type InstRegistrars struct {
 }
 
 // InstCustodians replaces the custodians, k of whom can recover a desk's keys.
-// Signed by k of root.
+// Signed by k of root. Keys are what they sign with, in the order of Rcps. They may
+// all be absent, as they were before there were releases: escrow is then made, but
+// nobody can ask for it until root names the keys.
 type InstCustodians struct {
 	Head
-	I    string   `json:"i"`
-	K    int      `json:"k"`
-	Rcps []string `json:"rcps"` // age recipients
+	I    string              `json:"i"`
+	K    int                 `json:"k"`
+	Keys []ed25519.PublicKey `json:"keys,omitempty"`
+	Rcps []string            `json:"rcps"` // age recipients
 }
 
 // InstObserver replaces the institution's observer key. Signed by k of root.
@@ -100,7 +103,10 @@ func (b *InstCustodians) check() error {
 			return err
 		}
 	}
-	return nil
+	if len(b.Keys) == 0 {
+		return nil
+	}
+	return checkKeys("keys", b.Keys, len(b.Rcps), len(b.Rcps))
 }
 
 func (b *InstProfile) check() error {
@@ -203,6 +209,9 @@ func (b *InstCustodians) admit(v View) ([]Group, error) {
 	if b.K < 2 && !v.Demo() {
 		return nil, ruled(ErrConflict, "custodians of %s: k is 1: only a demonstration lets one recover a desk", b.I)
 	}
+	if err := v.free(owner{custodianKey, b.I}, keyIDs(b.Keys)...); err != nil {
+		return nil, err
+	}
 	return v.byRoot(b.I)
 }
 
@@ -253,7 +262,8 @@ func (b *InstRegistrars) enact(c *change) {
 }
 
 func (b *InstCustodians) enact(c *change) {
-	c.amend(b.I, func(i *Institution) { i.Custodians = Custodians{K: b.K, Rcps: b.Rcps} })
+	c.own(owner{custodianKey, b.I}, keyIDs(b.Keys)...)
+	c.amend(b.I, func(i *Institution) { i.Custodians = Custodians{K: b.K, Keys: b.Keys, Rcps: b.Rcps} })
 }
 
 func (b *InstObserver) enact(c *change) {

@@ -87,6 +87,13 @@ func TestLimits(t *testing.T) {
 		}
 		return &directory.InstCustodians{Head: head("inst.custodians"), I: i, K: k, Rcps: rcps}
 	}
+	signing := func(n, keys int) directory.Body {
+		b := custodians(2, n).(*directory.InstCustodians)
+		for k := range keys {
+			b.Keys = append(b.Keys, public(fmt.Sprint("custodian/", k)))
+		}
+		return b
+	}
 	profile := func(edit func(*directory.InstProfile)) directory.Body {
 		p := &directory.InstProfile{Head: head("inst.profile"), I: i, Type: "swc", Level: "local", Territory: []string{}, NB: start, NA: end}
 		edit(p)
@@ -175,6 +182,8 @@ func TestLimits(t *testing.T) {
 		{"registrars, most", registrars(16), registrars(17)},
 		{"custodians, most", custodians(2, 5), custodians(2, 6)},
 		{"custodians, threshold", custodians(3, 3), custodians(4, 3)},
+		{"custodians, a key for each", signing(3, 3), signing(3, 2)},
+		{"custodians, no key or all", custodians(2, 3), signing(3, 4)},
 		{"custodians, threshold of 0", custodians(1, 3), custodians(0, 3)},
 		{"territory", territory(256), territory(257)},
 		{"type", profile(func(p *directory.InstProfile) { p.Type = "ppo-higher" }), profile(func(p *directory.InstProfile) { p.Type = "PPO" })},

@@ -30,6 +30,7 @@ type facts struct {
 	houses   table[[]string]  // institution -> desks
 	epochs   table[Epoch]     // by desk "/" number
 	latest   table[int64]     // desk -> number of its latest epoch
+	wrapped  table[Wrapped]   // by hex SHA-256 of a package or escrow file
 	rotas    table[*DeskRota] // by desk
 	cards    table[*Card]     // by whom it is of
 	grants   table[[]*AuditGrant]
@@ -193,10 +194,11 @@ func (s *State) follows(b Body) error {
 type owner struct{ office, inst string }
 
 const (
-	councilKey  = "council"
-	rootKey     = "institution root"
-	personKey   = "officer, registrar or delegate"
-	observerKey = "observer"
+	councilKey   = "council"
+	rootKey      = "institution root"
+	personKey    = "officer, registrar or delegate"
+	observerKey  = "observer"
+	custodianKey = "custodian"
 )
 
 // free reports an error if one of the keys belongs to another owner already.

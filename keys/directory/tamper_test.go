@@ -70,7 +70,7 @@ func TestSignersOfEveryLeaf(t *testing.T) {
 		everyone = append(everyone, labels...)
 	}
 	slices.Sort(everyone)
-	everyone = slices.Compact(append(everyone, "A/observer", "stranger"))
+	everyone = slices.Compact(append(everyone, "A/observer", "A/custodian/1", "stranger"))
 	for n, labels := range w.signers {
 		d, err := statement.ParseDSSE(w.leaves[n])
 		if err != nil {

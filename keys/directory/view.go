@@ -82,12 +82,6 @@ type Institution struct {
 	JoinedN     int64             // index of its inst.join
 }
 
-// Custodians are the k of n who can recover a desk; K is 0 if there are none.
-type Custodians struct {
-	K    int      `json:"k"`
-	Rcps []string `json:"rcps"`
-}
-
 // OpenAt reports whether the institution is valid at a time.
 func (i Institution) OpenAt(ms int64) bool { return i.NB <= ms && ms < i.NA }
 
@@ -97,7 +91,7 @@ func (v View) Institution(i string) (Institution, bool) {
 	inst.Territory = slices.Clone(inst.Territory)
 	inst.Root = inst.Root.clone()
 	inst.Registrars = slices.Clone(inst.Registrars)
-	inst.Custodians.Rcps = slices.Clone(inst.Custodians.Rcps)
+	inst.Custodians = inst.Custodians.clone()
 	return inst, ok
 }
 
@@ -181,6 +175,7 @@ const (
 	KindCouncil   ActorKind = "council"
 	KindRoot      ActorKind = "root"
 	KindObserver  ActorKind = "observer"
+	KindCustodian ActorKind = "custodian"
 )
 
 // Actor is the owner of a key in force.
@@ -196,8 +191,8 @@ type Actor struct {
 func (a Actor) ActiveAt(ms int64) bool { return a.NB <= ms && ms < a.NA }
 
 // Actor returns whose key a key id names, for the authentication of requests: an
-// officer before a registrar before a delegate, then council, root, observer. A
-// revoked or replaced key has no actor. The caller still asks ActiveAt.
+// officer before a registrar before a delegate, then council, root, observer,
+// custodian. A revoked or replaced key has no actor. The caller still asks ActiveAt.
 func (v View) Actor(keyID string) (Actor, bool) {
 	own, ok := v.facts.owners.get(keyID, v.n)
 	if !ok || v.revoked(keyID) {
@@ -219,6 +214,7 @@ func (v View) Actor(keyID string) (Actor, bool) {
 		{councilKey, KindCouncil, v.charter().council.Keys},
 		{rootKey, KindRoot, inst.Root.Keys},
 		{observerKey, KindObserver, []ed25519.PublicKey{inst.Observer}},
+		{custodianKey, KindCustodian, inst.Custodians.Keys},
 	} {
 		if c.office != own.office {
 			continue

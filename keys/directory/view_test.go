@@ -19,6 +19,7 @@ func TestActors(t *testing.T) {
 		"council/4":     {Kind: directory.KindCouncil},
 		"A/root/4":      {Kind: directory.KindRoot, Inst: a},
 		"A/observer":    {Kind: directory.KindObserver, Inst: a},
+		"A/custodian/4": {Kind: directory.KindCustodian, Inst: a},
 	} {
 		want.Key = public(label)
 		if want.Kind != directory.KindOfficer {
@@ -230,7 +231,7 @@ func TestActiveEpoch(t *testing.T) {
 	if e, _ := w.now().ActiveEpoch(legal); e.E != 1 {
 		t.Errorf("epoch %d, want 1", e.E)
 	}
-	if e, _ := w.now().At(35).ActiveEpoch(legal); e.E != 3 || len(e.Acks) != 2 {
+	if e, _ := w.now().At(36).ActiveEpoch(legal); e.E != 3 || len(e.Acks) != 2 {
 		t.Errorf("before the dispute: epoch %d with %d acknowledgements, want 3 with 2", e.E, len(e.Acks))
 	}
 }
@@ -308,13 +309,13 @@ func TestReenrolment(t *testing.T) {
 	next.U = two
 	w.do(next, reg...)
 	v := w.now()
-	if o, ok := v.Officer(two); !ok || o.KeyID != keyID("A/officer/2/new") || o.Revoked() || o.EnrolledN != 32 {
+	if o, ok := v.Officer(two); !ok || o.KeyID != keyID("A/officer/2/new") || o.Revoked() || o.EnrolledN != 33 {
 		t.Errorf("%+v", o)
 	}
 	if o, ok := v.OfficerByKey(keyID("A/officer/2")); !ok || o.U != two || !o.Revoked() {
 		t.Errorf("earlier key: %+v", o)
 	}
-	if o, _ := v.At(32).Officer(two); o.KeyID != keyID("A/officer/2") {
+	if o, _ := v.At(33).Officer(two); o.KeyID != keyID("A/officer/2") {
 		t.Errorf("before: %+v", o)
 	}
 	if got := v.OfficersOf(id("i", "A")); len(got) != 2 {
@@ -344,10 +345,10 @@ func TestPacksInForce(t *testing.T) {
 			t.Errorf("%s at %d: %q, want %q", c.family, c.ms, id, c.want)
 		}
 	}
-	if id, _ := w.now().At(35).AdoptedPack("rs-a", start+20*day); id != "rs-a@1" {
-		t.Errorf("as of 35: %s", id)
+	if id, _ := w.now().At(36).AdoptedPack("rs-a", start+20*day); id != "rs-a@1" {
+		t.Errorf("as of 36: %s", id)
 	}
-	if got := w.now().Packs(); len(got) != 5 || got[4].ID != "xx-demo@1" || got[1].DirN != 32 {
+	if got := w.now().Packs(); len(got) != 5 || got[4].ID != "xx-demo@1" || got[1].DirN != 33 {
 		t.Errorf("%+v", got)
 	}
 }

@@ -270,7 +270,17 @@ func golden(t testing.TB) *world {
 	w.do(&directory.InstRoot{I: a, K: 2, Keys: publics("A/root/1", "A/root/2", "A/root/4")}, "A/root/1", "A/root/2")
 	w.do(&directory.DelegateRevoke{Key: keyID("C/delegate"), Reason: "left"}, "council/3")
 	w.do(newPolicy(), "council/1", "council/2", "council/4")
+	w.do(signingCustodians(), "A/root/2", "A/root/4")
 	return w
+}
+
+// signingCustodians gives the custodians of A what they sign requests with, and
+// replaces the third.
+func signingCustodians() *directory.InstCustodians {
+	return &directory.InstCustodians{
+		I: id("i", "A"), K: 2, Keys: publics("A/custodian/1", "A/custodian/2", "A/custodian/4"),
+		Rcps: []string{recipient("A/custodian/1"), recipient("A/custodian/2"), recipient("A/custodian/4")},
+	}
 }
 
 // newPolicy replaces one council key and turns the witnesses on.

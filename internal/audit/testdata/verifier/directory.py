@@ -31,6 +31,7 @@ class Directory:
         self.cards, self.packs, self.days, self.grants, self.rotas = {}, [], {}, [], {}
         self.fresh = set()                    # hashes of recipients and epochs that were
         self.charters = []                    # payloads of genesis and policies
+        self.escrows = {}                     # (desk, epoch) -> recipients of the custodians it is sealed to
 
     # ---- one leaf ----
 
@@ -160,7 +161,10 @@ class Directory:
         return [self._root(p["i"])]
 
     def _inst_custodians(self, p):
-        self.inst(p["i"])["custodians"] = {"k": p["k"], "rcps": p["rcps"]}
+        inst = self.inst(p["i"])
+        for k in p.get("keys", []):
+            self._own(k, "custodian", p["i"])
+        inst["custodians"] = {k: p[k] for k in ("k", "keys", "rcps") if k in p}
         return [self._root(p["i"])]
 
     def _inst_observer(self, p):
@@ -257,6 +261,7 @@ class Directory:
         custodians = self.inst(self.desk(p["d"])["i"])["custodians"]
         subsets = itertools.combinations(range(len(custodians["rcps"])), custodians["k"]) if custodians["k"] else []
         need([x["cust"] for x in p["esc"]] == [list(s) for s in subsets], "escrow does not cover the custodians")
+        self.escrows[(p["d"], p["e"])] = custodians["rcps"] if p["esc"] else []
         epochs.append({**{k: p[k] for k in ("at", "d", "e", "esc", "pkg", "rk")}, "acks": [], "by": "", "disputed": False, "n": self.n})
         return [(1, [o["ed"] for o in active])]
 

@@ -144,7 +144,7 @@ KINDS = {
     ),
     "inst.root": ("i", {"i": inst, "k": integer(1), "keys": keys9}, {}),
     "inst.registrars": ("i", {"i": inst, "keys": several(key, 2, 16)}, {}),
-    "inst.custodians": ("i", {"i": inst, "k": integer(1), "rcps": several(recipient, 1, 5)}, {}),
+    "inst.custodians": ("i", {"i": inst, "k": integer(1), "rcps": several(recipient, 1, 5)}, {"keys": several(key, 1, 5)}),
     "inst.observer": ("i", {"i": inst, "key": key}, {}),
     "officer.enrol": (
         "u",
@@ -198,6 +198,8 @@ class Leaf:
             need(k <= len(keys), "a threshold beyond its keys")
         if "logs" in p:
             need(p["logs"]["dir"] != p["logs"]["ev"], "one key for both logs")
+        if self.t == "inst.custodians" and "keys" in p:
+            need(len(p["keys"]) == len(p["rcps"]), "a key for each custodian")
         if self.t == "officer.revoke":
             need(p["from"] <= p["at"], "revoked from a time to come")
 
