@@ -55,7 +55,7 @@ const (
 // Open starts from what the store holds: it replays the directory, which is
 // small, and nothing else.
 func Open(ctx context.Context, cfg Config) (*Exchange, error) {
-	x := &Exchange{Config: cfg, jobs: make(chan *job, maxQueue), keys: newShredKeys(cfg.Periods)}
+	x := &Exchange{Config: cfg, jobs: make(chan *job, maxQueue), keys: newShredKeys(cfg.Periods, cfg.Log)}
 	x.halted.ended = make(chan struct{})
 	x.Clock = share(cfg.Clock)
 	x.tick.start(x.Clock)

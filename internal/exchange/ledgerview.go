@@ -155,10 +155,14 @@ func (x *Exchange) PutPackage(ctx context.Context, c Caller, sha256 string, data
 // maxPackage bounds a wrapped desk key, in bytes.
 const maxPackage = 64 << 10
 
-// Package returns a wrapped desk key to any officer: only its member opens it.
+// Package returns a wrapped desk key to whom it is for: see [mayFetch]. To anybody
+// else it is as if there were none.
 func (x *Exchange) Package(ctx context.Context, c Caller, sha256 string) ([]byte, error) {
 	if _, err := x.mayCall(c); err != nil {
 		return nil, err
+	}
+	if !mayFetch(x.Directory(), c.Key, sha256) {
+		return nil, notFound()
 	}
 	var data []byte
 	err := x.Store.Read(ctx, func(v View) error {

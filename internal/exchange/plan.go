@@ -45,7 +45,9 @@ func (s *section) plan(p *plan, a *act, d *statement.DSSE) error {
 		return s.planConflict(p, b)
 	case *consent.ConflictLifted:
 		return s.planLifted(p, b, d)
-	case *evidence.Document, *evidence.DeskShare:
+	case *evidence.DeskShare:
+		return s.planShare(p, b)
+	case *evidence.Document:
 		return nil
 	}
 	return refuse(Malformed, "malformed", "no such statement")

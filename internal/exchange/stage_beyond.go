@@ -139,6 +139,9 @@ func (g *stage) LastPeriod(context.Context) (string, []byte, int64, bool, error)
 	return "", nil, 0, false, g.ask()
 }
 
+// Periods is beyond the stage.
+func (g *stage) Periods(context.Context) ([]PeriodRow, error) { return nil, g.ask() }
+
 // Package is beyond the stage.
 func (g *stage) Package(context.Context, string) ([]byte, bool, error) {
 	return nil, false, g.ask()

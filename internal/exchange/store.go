@@ -144,6 +144,8 @@ type UploadView interface {
 	Period(ctx context.Context, id string) (wrapped []byte, ok bool, err error)
 	// LastPeriod returns the newest period key.
 	LastPeriod(ctx context.Context) (id string, wrapped []byte, at int64, ok bool, err error)
+	// Periods returns all period keys, the oldest first.
+	Periods(ctx context.Context) ([]PeriodRow, error)
 	Package(ctx context.Context, sha256 string) (data []byte, ok bool, err error)
 	RecipientKey(ctx context.Context, rk string) (recipient string, ok bool, err error)
 }
@@ -344,6 +346,13 @@ type UploadRow struct {
 	Hash    []byte
 	Stanzas int // of the age header, counted when its chunk arrived
 	At      int64
+}
+
+// PeriodRow is a period key of the shred layer as it is stored.
+type PeriodRow struct {
+	ID      string
+	Wrapped []byte
+	At      int64 // made, ms since 1970 UTC
 }
 
 // PendingRow is a statement that waits for further signatures.

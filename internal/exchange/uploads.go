@@ -35,6 +35,10 @@ type UploadState struct {
 
 // PutPart stores bytes of a part from off on. It accepts only the place where
 // the part so far ends, or bytes that are here already.
+//
+// A body, part 0, is begun anew by whoever began it: when a recipient's key
+// changed before the message was accepted, the body is sealed again and the
+// attachments stay as they are. Once the message is accepted the store keeps both.
 func (x *Exchange) PutPart(ctx context.Context, c Caller, msg string, part int, off int64, r io.Reader) (UploadState, error) {
 	if !statement.IsID(msg, statement.Message) || part < 0 || part > messaging.MaxParts {
 		return UploadState{}, refuse(Malformed, "malformed", "no such part")
@@ -113,7 +117,7 @@ func (x *Exchange) appendChunk(ctx context.Context, s Scratch, c Caller, key shr
 	if err != nil {
 		return UploadState{}, err
 	}
-	if !ok {
+	if !ok || part == 0 && off == 0 && u.Key == c.Key {
 		u = UploadRow{Msg: msg, Part: part, Key: c.Key, At: x.Clock.Now()}
 	}
 	if err := checkChunk(u, c, part, off, len(data)); err != nil {

@@ -117,6 +117,7 @@ var asides = []string{
 	"DELETE FROM req_nonce WHERE at < $1",
 	abandonedUploads,
 	pendingColumns + "ORDER BY at, digest LIMIT $1",
+	allPeriods,
 }
 
 // TestPlans: every question is answered through an index, never by going

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 
@@ -103,6 +104,20 @@ func (v *view) Period(ctx context.Context, id string) (wrapped []byte, ok bool, 
 func (v *view) LastPeriod(ctx context.Context) (id string, wrapped []byte, at int64, ok bool, err error) {
 	ok, err = v.row(ctx, "SELECT id, wrapped, at FROM shred_period ORDER BY at DESC, id DESC LIMIT 1", nil, &id, &wrapped, &at)
 	return id, wrapped, at, ok, err
+}
+
+// allPeriods goes through the table, which grows by one row in 30 days.
+const allPeriods = "SELECT id, wrapped, at FROM shred_period ORDER BY at, id"
+
+// Periods implements exchange.UploadView.
+func (v *view) Periods(ctx context.Context) (list []exchange.PeriodRow, err error) {
+	err = v.each(ctx, allPeriods, nil, func(rows *sql.Rows) error {
+		var p exchange.PeriodRow
+		err := rows.Scan(&p.ID, &p.Wrapped, &p.At)
+		list = append(list, p)
+		return err
+	})
+	return list, err
 }
 
 // PutPeriod implements exchange.Scratch. A key may be wrapped again.

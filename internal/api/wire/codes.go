@@ -26,6 +26,7 @@ var Codes = []Code{
 	{"grant_ended", []int{403}, "No grant of the representative is in force."},
 	{"internal", []int{500}, "The exchange failed."},
 	{"key_missing", []int{409}, "The key of the epoch is not stored yet."},
+	{"keys_unavailable", []int{503}, "The exchange cannot reach its keys right now."},
 	{"kind", []int{422}, "The message is not as the rule pack describes its kind."},
 	{"ledger_incomplete", []int{503}, "A part of the ledger is being restored."},
 	{"malformed", []int{400}, "The request cannot be read."},

@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"fmt"
+	"reflect"
 	"sync"
 
 	"github.com/odziv/odziv/internal/exchange"
@@ -152,6 +153,9 @@ func caseShredKeys(s *suite) {
 		if _, _, _, ok, err := v.LastPeriod(s.ctx); ok || err != nil {
 			s.Errorf("a period in a new store: %v, %v", ok, err)
 		}
+		if rows, err := v.Periods(s.ctx); len(rows) != 0 || err != nil {
+			s.Errorf("periods in a new store: %v, %v", rows, err)
+		}
 		return nil
 	})
 	s.scratch(func(sc exchange.Scratch) error {
@@ -170,6 +174,11 @@ func caseShredKeys(s *suite) {
 		id, wrapped, at, ok, err := v.LastPeriod(s.ctx)
 		if err != nil || !ok || id != "x_b" || !bytes.Equal(wrapped, []byte{0, 2}) || at != 20 {
 			s.Errorf("last period %s %x at %d, %v, %v", id, wrapped, at, ok, err)
+		}
+		rows, err := v.Periods(s.ctx)
+		want := []exchange.PeriodRow{{ID: "x_c", Wrapped: []byte{8}, At: 10}, {ID: "x_a", Wrapped: []byte{0, 3}, At: 20}, {ID: "x_b", Wrapped: []byte{0, 2}, At: 20}}
+		if err != nil || !reflect.DeepEqual(rows, want) {
+			s.Errorf("periods %+v, %v", rows, err)
 		}
 		_, _, ok, err = v.Shred(s.ctx, "m_c")
 		if ok || err != nil {
