@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/binary"
@@ -157,30 +156,46 @@ func signedTwice(lines []byte, v note.Verifier) bool {
 	return count > 1
 }
 
-// SignCheckpoint returns c as a signed note. The signature is verified before
-// it is used: a signer that answers with another key must not be believed.
+// SignCheckpoint returns c as a signed note, with a signature by each key of a
+// [Keyring]. Signatures are verified before they are used: a signer that answers
+// with another key must not be believed. If one of several does not sign, there
+// is no note.
 func SignCheckpoint(ctx context.Context, s Signer, c Checkpoint) ([]byte, error) {
 	if _, err := parseText(c.Text()); err != nil {
 		return nil, fmt.Errorf("ledger: sign checkpoint: %w", err)
 	}
-	v := s.Verifier()
-	if v.Name() != c.Origin {
-		return nil, fmt.Errorf("ledger: sign checkpoint: key of %q cannot sign for %q", v.Name(), c.Origin)
-	}
-	sig, err := s.Sign(ctx, []byte(c.Text()))
+	signers, err := signersOf(s)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: sign checkpoint: %w", err)
 	}
-	if !v.Verify([]byte(c.Text()), sig) {
-		return nil, errors.New("ledger: sign checkpoint: the signer answered with a signature that does not verify under its key")
+	signed := []byte(c.Text() + "\n")
+	for _, s := range signers {
+		line, err := signLine(ctx, s, c)
+		if err != nil {
+			return nil, fmt.Errorf("ledger: sign checkpoint: %w", err)
+		}
+		signed = append(signed, line...)
 	}
-	return formatNote(c.Text(), v, sig), nil
+	return signed, nil
 }
 
-// formatNote puts one signature under a text (C2SP signed-note).
-func formatNote(text string, v note.Verifier, sig []byte) []byte {
-	var b bytes.Buffer
+func signLine(ctx context.Context, s Signer, c Checkpoint) ([]byte, error) {
+	v := s.Verifier()
+	if v.Name() != c.Origin {
+		return nil, fmt.Errorf("key of %q cannot sign for %q", v.Name(), c.Origin)
+	}
+	sig, err := s.Sign(ctx, []byte(c.Text()))
+	if err != nil {
+		return nil, err
+	}
+	if !v.Verify([]byte(c.Text()), sig) {
+		return nil, errors.New("the signer answered with a signature that does not verify under its key")
+	}
+	return signatureLine(v, sig), nil
+}
+
+// signatureLine is a signature as it stands under a note (C2SP signed-note).
+func signatureLine(v note.Verifier, sig []byte) []byte {
 	id := binary.BigEndian.AppendUint32(nil, v.KeyHash())
-	fmt.Fprintf(&b, "%s\n\u2014 %s %s\n", text, v.Name(), base64.StdEncoding.EncodeToString(append(id, sig...)))
-	return b.Bytes()
+	return fmt.Appendf(nil, "\u2014 %s %s\n", v.Name(), base64.StdEncoding.EncodeToString(append(id, sig...)))
 }

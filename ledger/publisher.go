@@ -59,7 +59,11 @@ func (p *Publisher) Step(ctx context.Context, now int64) (Published, bool, error
 	if err != nil {
 		return Published{}, false, err
 	}
-	if last.Exists() && head.Size == last.Size && !last.due(now) {
+	unsigned, err := p.unsigned(last)
+	if err != nil {
+		return Published{}, false, err
+	}
+	if last.Exists() && head.Size == last.Size && !last.due(now) && !unsigned {
 		return p.complete(ctx, last, now)
 	}
 	c := Checkpoint{Origin: p.origin(), Size: head.Size, Root: head.Root}
@@ -84,6 +88,21 @@ func (p *Published) due(now int64) bool {
 	return closing || now-p.At >= RefreshEvery
 }
 
+// unsigned reports whether a key that signs now has not signed what was
+// published last: the log's key is being renewed.
+func (p *Publisher) unsigned(last Published) (bool, error) {
+	signers, err := signersOf(p.signer)
+	if err != nil || !last.Exists() || len(signers) == 1 {
+		return false, err
+	}
+	for _, s := range signers {
+		if _, err := ParseCheckpoint(last.Note, s.Verifier()); err != nil {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // Consult shows the last published checkpoint to the witnesses before anything
 // new is signed: an old backup is then noticed while the one history is whole.
 // The error wraps [ErrRollback]; witnesses that do not answer stop nothing.
@@ -93,7 +112,7 @@ func (p *Publisher) Consult(ctx context.Context, now int64) error {
 		return err
 	}
 	c := Checkpoint{Origin: p.origin(), Size: last.Size, Root: last.Root}
-	_, err = p.others.collect(ctx, now, c, ownNote(last.Note), p.proveTo(c.Size))
+	_, err = p.others.collect(ctx, now, c, p.ownNote(last.Note), p.proveTo(c.Size))
 	return err
 }
 
@@ -109,7 +128,7 @@ func (p *Publisher) complete(ctx context.Context, last Published, now int64) (Pu
 		return last, false, nil
 	}
 	c := Checkpoint{Origin: p.origin(), Size: last.Size, Root: last.Root}
-	note, err := p.others.collect(ctx, now, c, ownNote(last.Note), p.proveTo(c.Size))
+	note, err := p.others.collect(ctx, now, c, p.ownNote(last.Note), p.proveTo(c.Size))
 	if err != nil {
 		return Published{}, false, err
 	}
@@ -139,10 +158,17 @@ func (p *Publisher) proveTo(size int64) ProveFrom {
 	}
 }
 
-// ownNote cuts a note after its first signature, which is the log's own.
-func ownNote(signed []byte) []byte {
+// ownNote cuts a note after the log's own signatures, which come first.
+func (p *Publisher) ownNote(signed []byte) []byte {
 	text, lines, _ := bytes.Cut(signed, []byte("\n\n"))
-	end := len(text) + 2 + bytes.IndexByte(lines, '\n') + 1
+	end := len(text) + 2
+	own := []byte("\u2014 " + p.origin() + " ")
+	for line := range bytes.Lines(lines) {
+		if !bytes.HasPrefix(line, own) {
+			break
+		}
+		end += len(line)
+	}
 	return signed[:end:end]
 }
 

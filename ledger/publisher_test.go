@@ -1,8 +1,10 @@
 package ledger_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/odziv/odziv/ledger"
@@ -328,5 +330,108 @@ func TestPublisherAfterACrash(t *testing.T) {
 	}
 	if got, did := step(t, ledger.NewPublisher(m, ledger.Ev, key, anchor, ledger.Unwatched{}), 2); !did || got.Size != 3 || got.Seq != 0 {
 		t.Errorf("after the crash: %v, %+v", did, got)
+	}
+}
+
+// ring is the Signer of a log whose key is being renewed.
+type ring struct {
+	ledger.Signer
+	keys []ledger.Signer
+	err  error
+}
+
+func (r *ring) Signers() ([]ledger.Signer, error) { return r.keys, r.err }
+
+// While a key is renewed every checkpoint bears both signatures, so that whoever
+// knows either accepts it; what stood before is signed anew at once. If one of
+// the keys does not sign, nothing is published.
+func TestKeyring(t *testing.T) {
+	m := storagetest.NewMemory()
+	old, err := ledger.NewSigningKey(key.Verifier().Name(), bytes.Repeat([]byte{1}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := ledger.NewSigningKey(key.Verifier().Name(), bytes.Repeat([]byte{2}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := &ring{Signer: old, keys: []ledger.Signer{old}}
+	anchor := storagetest.NewAnchor()
+	p := ledger.NewPublisher(m, ledger.Ev, keys, anchor, ledger.Unwatched{})
+	signed := func(got ledger.Published, by ...*ledger.SigningKey) {
+		t.Helper()
+		for _, k := range []*ledger.SigningKey{old, next} {
+			_, err := ledger.ParseCheckpoint(got.Note, k.Verifier())
+			if want := slices.Contains(by, k); (err == nil) != want {
+				t.Errorf("signed by %s: %v, want %v", k.VerifierKey(), err, want)
+			}
+		}
+	}
+	got, _ := step(t, p, 1000)
+	signed(got, old)
+	keys.keys = []ledger.Signer{old, next}
+	got, did := step(t, p, 2000)
+	if !did || got.Seq != 1 {
+		t.Errorf("the log has not grown, and its checkpoint lacks a signature: %v, seq %d", did, got.Seq)
+	}
+	signed(got, old, next)
+	if _, did := step(t, p, 3000); did {
+		t.Error("published again although both signed")
+	}
+	if err := p.Consult(t.Context(), 3000); err != nil {
+		t.Errorf("consult: %v", err)
+	}
+	keys.err = errors.New("one of them is away")
+	if _, _, err := p.Step(t.Context(), 9_000_000); !errors.Is(err, keys.err) {
+		t.Errorf("with a key away: %v", err)
+	}
+	keys.err, keys.keys = nil, []ledger.Signer{next}
+	got, _ = step(t, p, 10_000_000)
+	signed(got, next)
+}
+
+// failing is an anchor outside that is away for a while.
+type failing struct {
+	ledger.Anchor
+	last, keep error
+}
+
+func (f *failing) Last(ctx context.Context, log ledger.Log) ([]byte, error) {
+	if f.last != nil {
+		return nil, f.last
+	}
+	return f.Anchor.Last(ctx, log)
+}
+
+func (f *failing) Keep(ctx context.Context, log ledger.Log, note []byte) error {
+	if f.keep != nil {
+		return f.keep
+	}
+	return f.Anchor.Keep(ctx, log, note)
+}
+
+// An anchor that cannot be read or written lets nothing be published; what is
+// owed then comes with the next step.
+func TestAnchorAway(t *testing.T) {
+	m := storagetest.NewMemory()
+	anchor := &failing{Anchor: storagetest.NewAnchor()}
+	p := ledger.NewPublisher(m, ledger.Ev, key, anchor, ledger.Unwatched{})
+	first, _ := step(t, p, 1000)
+	grow(t, m, 3)
+	away := errors.New("sealed")
+	for _, f := range []failing{{last: away}, {keep: away}, {last: away, keep: away}} {
+		anchor.last, anchor.keep = f.last, f.keep
+		if _, did, err := p.Step(t.Context(), 2000); did || !errors.Is(err, away) || errors.Is(err, ledger.ErrRollback) || errors.Is(err, ledger.ErrAnchorEmpty) {
+			t.Errorf("%+v: %v %v", f, did, err)
+		}
+		view(t, m, func(r ledger.Reader) {
+			if last, err := r.LastCheckpoint(t.Context(), ledger.Ev); err != nil || last.Size != first.Size {
+				t.Errorf("published %d, %v", last.Size, err)
+			}
+		})
+	}
+	anchor.last, anchor.keep = nil, nil
+	if got, did := step(t, p, 3000); !did || got.Size != first.Size+3 {
+		t.Errorf("once it is back: %v, size %d", did, got.Size)
 	}
 }

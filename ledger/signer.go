@@ -23,6 +23,24 @@ type Signer interface {
 	Sign(ctx context.Context, text []byte) ([]byte, error)
 }
 
+// A Keyring is the Signer of a log whose key is being renewed. Its checkpoints
+// bear a signature by each key, the old one and its successor, so that whoever
+// knows either follows: there is no moment at which the key changes.
+type Keyring interface {
+	Signer
+
+	// Signers are the keys that sign now, at least one, no two the same.
+	Signers() ([]Signer, error)
+}
+
+// signersOf are the keys behind a Signer.
+func signersOf(s Signer) ([]Signer, error) {
+	if ring, ok := s.(Keyring); ok {
+		return ring.Signers()
+	}
+	return []Signer{s}, nil
+}
+
 // A SigningKey is a Signer whose key is in memory. It prints as "redacted", and
 // the key sits behind a function, where reflection does not find it either.
 type SigningKey struct {
