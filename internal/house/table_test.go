@@ -45,6 +45,7 @@ var rooms = map[string]room{
 	// Keys and sealing: only on the officer's side.
 	"messaging/envelope": {may: "internal/statement messaging", never: sql + http + keys + play + "ledger", pure: true},
 	"keys/keystore":      {may: "internal/statement", never: sql + http + play + "messaging ledger", pure: true},
+	"keys/vault":         {never: sql + "github.com/labstack/echo filippo.io/age messaging ledger keys/keystore " + play},
 	"keys/escrow":        {may: "internal/statement", never: sql + http + keys + play + "messaging ledger", pure: true},
 
 	// The server.
@@ -93,20 +94,22 @@ var rooms = map[string]room{
 // importers says which rooms alone may import a package of others. Packages
 // that only tests import need no row.
 var importers = map[string]string{
-	"database/sql":                    "internal/pgtest internal/sqlstore",
-	"modernc.org/sqlite":              "internal/sqlstore",
-	"github.com/lib/pq":               "internal/pgtest internal/sqlstore",
-	"github.com/labstack/echo/v4":     "internal/api",
-	"net/http":                        "internal/api internal/api/apitest internal/api/client internal/api/request internal/server internal/vaulttest internal/witness internal/observe internal/scenario internal/scenario/demo cmd/odziv-demo cmd/odzivd",
-	"filippo.io/age":                  "internal/office internal/shred keys/escrow keys/keystore messaging/envelope internal/api/apitest internal/scenario internal/scenario/demo",
-	"github.com/gowebpki/jcs":         "internal/statement",
-	"github.com/dunglas/httpsfv":      "internal/api/request",
-	"github.com/pelletier/go-toml/v2": "internal/rules internal/scenario",
-	"github.com/spf13/cobra":          "internal/cli cmd/odziv cmd/odzivd cmd/odziv-verify cmd/odziv-demo",
-	"golang.org/x/mod/sumdb/tlog":     "ledger ledger/storagetest internal/api internal/api/client internal/audit internal/audit/audittest internal/exchange internal/office internal/sqlstore internal/witness internal/observe internal/scenario internal/scenario/demo",
-	"golang.org/x/mod/sumdb/note":     "ledger internal/witness internal/observe internal/audit internal/audit/audittest internal/exchange internal/office internal/scenario internal/scenario/demo",
-	"golang.org/x/term":               "cmd/odziv",
-	"testing":                         "internal/api/apitest internal/audit/audittest internal/audit/second internal/exchange/storetest internal/pgtest internal/vaulttest ledger/storagetest",
+	"database/sql":                                 "internal/pgtest internal/sqlstore",
+	"modernc.org/sqlite":                           "internal/sqlstore",
+	"github.com/lib/pq":                            "internal/pgtest internal/sqlstore",
+	"github.com/labstack/echo/v4":                  "internal/api",
+	"net/http":                                     "keys/vault internal/api internal/api/apitest internal/api/client internal/api/request internal/server internal/vaulttest internal/witness internal/observe internal/scenario internal/scenario/demo cmd/odziv-demo cmd/odzivd",
+	"filippo.io/age":                               "internal/office internal/shred keys/escrow keys/keystore messaging/envelope internal/api/apitest internal/scenario internal/scenario/demo",
+	"github.com/gowebpki/jcs":                      "internal/statement",
+	"github.com/hashicorp/vault/api":               "keys/vault",
+	"github.com/tink-crypto/tink-go/v2/kwp/subtle": "keys/vault",
+	"github.com/dunglas/httpsfv":                   "internal/api/request",
+	"github.com/pelletier/go-toml/v2":              "internal/rules internal/scenario",
+	"github.com/spf13/cobra":                       "internal/cli cmd/odziv cmd/odzivd cmd/odziv-verify cmd/odziv-demo",
+	"golang.org/x/mod/sumdb/tlog":                  "ledger ledger/storagetest internal/api internal/api/client internal/audit internal/audit/audittest internal/exchange internal/office internal/sqlstore internal/witness internal/observe internal/scenario internal/scenario/demo",
+	"golang.org/x/mod/sumdb/note":                  "ledger internal/witness internal/observe internal/audit internal/audit/audittest internal/exchange internal/office internal/scenario internal/scenario/demo",
+	"golang.org/x/term":                            "cmd/odziv",
+	"testing":                                      "internal/api/apitest internal/audit/audittest internal/audit/second internal/exchange/storetest internal/pgtest internal/vaulttest ledger/storagetest",
 }
 
 // clockFiles are the files of pure rooms that may read the machine's clock.
