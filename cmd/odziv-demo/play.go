@@ -17,7 +17,7 @@ import (
 )
 
 func (p *program) playCommand() *cobra.Command {
-	var silent bool
+	var silent, drills bool
 	cmd := &cobra.Command{
 		Use:   "play [FILE…]",
 		Short: "play scenario files, and stop at the first expectation that does not hold",
@@ -25,11 +25,16 @@ func (p *program) playCommand() *cobra.Command {
 order of their times: a real server, real clients over loopback HTTP, real sealing, a
 clock of its own. At the first expectation that does not hold it stops with exit code
 1, naming file, line and step, the expectation as written, and what was found.
-Without files it plays the five it ships.`,
+Without files it plays the five it ships; with --drills what may happen to keys
+(people leave, computers are lost, somebody cheats), each on an exchange of its own.`,
 		Example: `  odziv-demo play
   odziv-demo play my-story.toml --db sqlite:/tmp/story.db
+  odziv-demo play --drills
   odziv-demo play my-story.toml --json | jq .missing`,
-		RunE: func(cmd *cobra.Command, names []string) error {
+		RunE: func(cmd *cobra.Command, names []string) (err error) {
+			if drills {
+				return p.drills(cmd, names)
+			}
 			w, r, err := p.play(cmd, names, !silent)
 			if w != nil {
 				defer func() { err = errors.Join(err, w.Close()) }()
@@ -44,8 +49,55 @@ Without files it plays the five it ships.`,
 		},
 	}
 	cmd.Flags().BoolVar(&silent, "no-books", false, "let the server write no reminder and no overdue leaf: what is missing stays the same")
+	cmd.Flags().BoolVar(&drills, "drills", false, "play the drills that are shipped")
 	p.keep(cmd)
 	return cmd
+}
+
+// drills plays what is shipped about keys, each drill on an exchange of its own:
+// they would be in each other's way at the same desks.
+func (p *program) drills(cmd *cobra.Command, names []string) error {
+	if len(names) > 0 || p.dir != "" || p.db != "" {
+		return cli.UsageError("--drills plays what is shipped, each on a new exchange: name no file, folder or database")
+	}
+	packs, err := server.Packs()
+	if err != nil {
+		return err
+	}
+	files, err := scenario.Drills(packs)
+	if err != nil {
+		return err
+	}
+	answer := drilled{Demo: true}
+	for _, f := range files {
+		story, err := p.drill(cmd, f)
+		if err != nil {
+			return p.failure(cmd, err)
+		}
+		answer.Stories = append(answer.Stories, story)
+	}
+	answer.Held = true
+	return cli.Out(cmd, answer, func(out io.Writer) { scenario.Tell(out, &scenario.Result{Stories: answer.Stories}, p.lang) })
+}
+
+func (p *program) drill(cmd *cobra.Command, f *scenario.File) (_ *scenario.Story, err error) {
+	tell := newProgress(cmd)
+	defer tell.end()
+	w, r, err := scenario.Play(cmd.Context(), []*scenario.File{f}, scenario.Options{Bookkeeper: true, Progress: tell.step, World: demo.Options{Listen: p.listen}})
+	if w != nil {
+		defer func() { err = errors.Join(err, w.Close()) }()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.Stories[0], nil
+}
+
+// drilled is the answer of play --drills.
+type drilled struct {
+	Demo    bool              `json:"demo"` // always: nothing in it is safe
+	Held    bool              `json:"held"`
+	Stories []*scenario.Story `json:"drills"`
 }
 
 // played is the answer of play.

@@ -47,7 +47,8 @@ func (c *cast) perform(ctx context.Context, s *Step) error {
 		c.looked = c.viewOf(items)
 		return err
 	}
-	return nil
+	_, err := c.performKeys(ctx, s)
+	return err
 }
 
 func (c *cast) link(ctx context.Context, l *Link) error {

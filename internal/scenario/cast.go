@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/odziv/odziv/consent"
@@ -12,6 +13,8 @@ import (
 	"github.com/odziv/odziv/internal/office"
 	"github.com/odziv/odziv/internal/scenario/demo"
 	"github.com/odziv/odziv/internal/statement"
+	"github.com/odziv/odziv/keys/directory"
+	"github.com/odziv/odziv/keys/keystore"
 	"github.com/odziv/odziv/messaging"
 	"github.com/odziv/odziv/messaging/envelope"
 )
@@ -19,16 +22,18 @@ import (
 // cast is one scenario at work: its names, and what they stand for on this
 // exchange.
 type cast struct {
-	f      *File
-	w      *demo.World
-	desks  map[string]*demo.Desk // actors
-	ids    map[string]string     // persons, others, cases
-	names  map[string]string     // identifier to name: desks, persons, things
-	things map[string]*thing
-	opened map[string]string // obligation to the identifier of what opened it
-	kept   map[string]*proof // "actor thing" to the proof got earlier
-	seen   *look             // what was read since the last change
-	leaves [][]byte          // of the directory, for evidence files
+	f        *File
+	w        *demo.World
+	desks    map[string]*demo.Desk    // actors
+	officers map[string]*demo.Officer // who acts, by actor; nil while she has not joined
+	stolen   map[string]*keystore.Keystore
+	ids      map[string]string // persons, others, cases
+	names    map[string]string // identifier to name: desks, persons, things
+	things   map[string]*thing
+	opened   map[string]string // obligation to the identifier of what opened it
+	kept     map[string]*proof // "actor thing" to the proof got earlier
+	seen     *look             // what was read since the last change
+	leaves   [][]byte          // of the directory, for evidence files
 
 	story      *Story
 	entry      *Entry            // of the step at hand
@@ -57,6 +62,7 @@ type thing struct {
 // newCast takes down the actors of a file. Representatives get their desks.
 func newCast(ctx context.Context, w *demo.World, f *File) (*cast, error) {
 	c := &cast{f: f, w: w, desks: map[string]*demo.Desk{}, ids: map[string]string{}, names: map[string]string{},
+		officers: map[string]*demo.Officer{}, stolen: map[string]*keystore.Keystore{},
 		things: map[string]*thing{}, opened: map[string]string{}, kept: map[string]*proof{}, seen: newLook(), announced: map[string]bool{},
 		story: &Story{ID: f.ID, Title: f.Title, Source: f.Source}}
 	for _, a := range f.Actors {
@@ -64,7 +70,10 @@ func newCast(ctx context.Context, w *demo.World, f *File) (*cast, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: actor %s: %w", f.name, a.Name, err)
 		}
-		c.desks[a.Name], c.names[d.ID] = d, a.Name
+		c.desks[a.Name], c.officers[a.Name] = d, a.officerOf(d)
+		if c.names[d.ID] == "" {
+			c.names[d.ID] = a.Name // a desk is called after the first actor of it
+		}
 	}
 	for prefix, list := range map[string][]string{statement.Person: f.Persons, statement.OtherPerson: f.Others, statement.Case: f.Cases} {
 		for _, name := range list {
@@ -153,9 +162,28 @@ func (c *cast) called(id string) string {
 }
 
 func (c *cast) office(ctx context.Context, actor string) (*office.Office, *demo.Desk, error) {
-	d := c.desks[actor]
-	o, err := d.Office(ctx)
+	who, d := c.officers[actor], c.desks[actor]
+	if who == nil {
+		return nil, nil, fmt.Errorf("%s has not joined yet", actor)
+	}
+	o, err := who.Office(ctx)
 	return o, d, err
+}
+
+// atWork is one actor of each desk but representatives', who can ask for it:
+// neither not yet there nor gone.
+func (c *cast) atWork() []string {
+	var list []string
+	asked := map[string]bool{}
+	for _, a := range c.f.Actors {
+		d := c.desks[a.Name]
+		if d.Fn == directory.Rep || asked[d.ID] || c.officers[a.Name] == nil || !slices.Contains(d.Officers, c.officers[a.Name]) {
+			continue
+		}
+		asked[d.ID] = true
+		list = append(list, a.Name)
+	}
+	return list
 }
 
 // note takes a named thing down.

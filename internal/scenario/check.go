@@ -154,6 +154,7 @@ func (c *checker) cast() {
 		if c.names["institution"][a.Name] && a.institution() != a.Name {
 			c.report(join(path, "name"), "%q is an institution, and the actor is not a desk of it", a.Name)
 		}
+		c.officer(path, &a)
 		switch {
 		case (a.Desk == "") == (a.Sponsor == ""):
 			c.report(path, "an actor is a desk of the demonstration directory (desk) or a representative (sponsor)")
@@ -162,6 +163,18 @@ func (c *checker) cast() {
 		case !slices.Contains(c.insts[a.Sponsor].Desks, directory.Rep):
 			c.report(join(path, "sponsor"), "%q hosts no representatives", clip(a.Sponsor))
 		}
+	}
+}
+
+// officer checks which officer of the desk acts.
+func (c *checker) officer(path string, a *Actor) {
+	switch {
+	case a.Officer < 0 || a.Officer > 2:
+		c.report(join(path, "officer"), "a desk begins with officers 1 and 2")
+	case a.Officer != 0 && (a.Joins || a.Sponsor != ""):
+		c.report(join(path, "officer"), "who joins, or represents, is no officer of the beginning")
+	case a.Joins && a.Sponsor != "":
+		c.report(join(path, "joins"), "a representative's desk has one officer")
 	}
 }
 

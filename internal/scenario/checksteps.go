@@ -95,6 +95,9 @@ func (c *checker) declareThings(path string, s *Step) {
 	if s.Issue != nil {
 		named("issue.as", "thing", s.Issue.As)
 	}
+	if s.Steal != nil {
+		named("steal.as", "thing", s.Steal.As)
+	}
 }
 
 // members checks every member that has a tag.

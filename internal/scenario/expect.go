@@ -97,6 +97,12 @@ func (c *cast) examine(ctx context.Context, what any) ([]string, error) {
 		err = c.grantHolds(ctx, e, d)
 	case *ProofExpect:
 		err = c.proofHolds(ctx, e, d)
+	case *DeskExpect:
+		err = c.deskHolds(ctx, e, d)
+	case *ReadingExpect:
+		err = c.readingHolds(ctx, e, d)
+	case *DumpExpect:
+		err = c.dumpHolds(ctx, e, d)
 	}
 	return d.list, err
 }

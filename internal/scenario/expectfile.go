@@ -13,6 +13,9 @@ type Expect struct {
 	Record  []*RecordExpect  `toml:"record"`
 	Grant   []*GrantExpect   `toml:"grant"`
 	Proof   []*ProofExpect   `toml:"proof"`
+	Desk    []*DeskExpect    `toml:"desk"`
+	Reading []*ReadingExpect `toml:"reading"`
+	Dump    []*DumpExpect    `toml:"dump"`
 }
 
 // DutyExpect is about one obligation. Both parties are asked, and must see the

@@ -32,11 +32,14 @@ type Text struct {
 
 // Actor is a desk that takes part: one of the demonstration directory
 // ("swc-nis.legal"), or a representative's, opened for this scenario at a
-// sponsor.
+// sponsor. Officer says which of its officers acts; one that joins comes in a
+// step.
 type Actor struct {
 	Name    string `toml:"name" is:"must name"`
 	Desk    string `toml:"desk"`
 	Sponsor string `toml:"sponsor"`
+	Officer int    `toml:"officer"` // 1, the default, or 2
+	Joins   bool   `toml:"joins"`
 }
 
 // Step is one moment: the clock moves there, at most one thing is done, and
@@ -58,8 +61,16 @@ type Step struct {
 	Silence    *SilenceAct `toml:"silence"`
 	Issue      *Issue      `toml:"issue"`
 	Look       *Look       `toml:"look"`
-	Refused    *Refusal    `toml:"refused"` // what is done must be refused like this
-	Expect     Expect      `toml:"expect"`
+
+	Join        *Join     `toml:"join"`
+	Leave       *Turnover `toml:"leave"`
+	Lost        *Turnover `toml:"lost"`
+	Rotate      *Rotate   `toml:"rotate"`
+	Acknowledge *Turnover `toml:"acknowledge"`
+	Steal       *Steal    `toml:"steal"`
+
+	Refused *Refusal `toml:"refused"` // what is done must be refused like this
+	Expect  Expect   `toml:"expect"`
 }
 
 // Send is a message.

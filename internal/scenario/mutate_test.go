@@ -67,38 +67,36 @@ func another(s string) string {
 	return "not-" + s
 }
 
-// Every compared member of every expectation of every shipped scenario, changed
-// alone, must be found not to hold: no expectation is vacuous. The changed ones
-// are evaluated where the true one was, in the same play.
-func TestEveryExpectationCanFail(t *testing.T) {
-	files, err := Shipped(packs(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	evaluated, changes := 0, 0
-	probe := func(c *cast, step string, x expected) error {
-		evaluated++
-		all := mutants(x.what)
-		if len(all) == 0 {
-			if _, ok := x.what.(*FeedExpect); !ok {
-				t.Errorf("%s %s %s: compares nothing", c.f.name, step, x.path)
-			}
+// A prober evaluates, where a play evaluates an expectation, what it would be
+// with each compared member changed alone: that must be found not to hold.
+type prober struct {
+	t                  *testing.T
+	evaluated, changes int
+}
+
+func (p *prober) probe(c *cast, step string, x expected) error {
+	p.evaluated++
+	all := mutants(x.what)
+	if len(all) == 0 {
+		if _, ok := x.what.(*FeedExpect); !ok {
+			p.t.Errorf("%s %s %s: compares nothing", c.f.name, step, x.path)
 		}
-		for member, mutant := range all {
-			changes++
-			if e, ok := mutant.(*MessageExpect); ok && member == "set-with" {
-				*e.SetWith = e.Of // a message is of no set with itself
-			}
-			found, err := c.examine(context.Background(), mutant)
-			if err != nil || len(found) == 0 {
-				t.Errorf("%s %s %s: %s changed, and it still holds (%v)", c.f.name, step, x.path, member, err)
-			}
+	}
+	for member, mutant := range all {
+		p.changes++
+		if e, ok := mutant.(*MessageExpect); ok && member == "set-with" {
+			*e.SetWith = e.Of // a message is of no set with itself
 		}
-		return nil
+		found, err := c.examine(context.Background(), mutant)
+		if err != nil || len(found) == 0 {
+			p.t.Errorf("%s %s %s: %s changed, and it still holds (%v)", c.f.name, step, x.path, member, err)
+		}
 	}
-	if _, _, err := play(t, Options{Bookkeeper: true, probe: probe}, files...); err != nil {
-		t.Fatal(err)
-	}
+	return nil
+}
+
+// expectations counts what a play of files must evaluate.
+func expectations(files []*File) int {
 	want := 0
 	for _, f := range files {
 		for i := range f.Steps {
@@ -108,8 +106,24 @@ func TestEveryExpectationCanFail(t *testing.T) {
 			}
 		}
 	}
-	if evaluated != want || want < 150 {
-		t.Errorf("%d expectations of %d evaluated", evaluated, want)
+	return want
+}
+
+// Every compared member of every expectation of every shipped scenario, changed
+// alone, must be found not to hold: no expectation is vacuous. The changed ones
+// are evaluated where the true one was, in the same play. TestDrills does so with
+// the drills.
+func TestEveryExpectationCanFail(t *testing.T) {
+	files, err := Shipped(packs(t))
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Logf("%d expectations, %d of their members changed", evaluated, changes)
+	p := &prober{t: t}
+	if _, _, err := play(t, Options{Bookkeeper: true, probe: p.probe}, files...); err != nil {
+		t.Fatal(err)
+	}
+	if want := expectations(files); p.evaluated != want || want < 150 {
+		t.Errorf("%d expectations of %d evaluated", p.evaluated, want)
+	}
+	t.Logf("%d expectations, %d of their members changed", p.evaluated, p.changes)
 }

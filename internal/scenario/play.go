@@ -109,24 +109,25 @@ func (p *player) worldFor(files []*File) demo.Options {
 // gather lets every actor follow the directory, several at once: each checks
 // every signature in it for itself.
 func (p *player) gather(ctx context.Context) error {
-	desks := map[string]*demo.Desk{}
+	officers := map[*demo.Officer]bool{}
 	for _, c := range p.casts {
-		for _, d := range c.desks {
-			desks[d.ID] = d
+		for _, o := range c.officers {
+			officers[o] = o != nil
 		}
 	}
-	errs := make(chan error, len(desks))
-	for _, d := range desks {
+	delete(officers, nil)
+	errs := make(chan error, len(officers))
+	for o := range officers {
 		go func() {
-			_, err := d.Office(ctx)
+			_, err := o.Office(ctx)
 			errs <- err
 		}()
 	}
-	for n := range len(desks) {
+	for n := range len(officers) {
 		if err := <-errs; err != nil {
 			return err
 		}
-		p.opts.Progress("officers", n+1, len(desks))
+		p.opts.Progress("officers", n+1, len(officers))
 	}
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/odziv/odziv/internal/evidence"
 	"github.com/odziv/odziv/internal/statement"
-	"github.com/odziv/odziv/keys/directory"
 	"github.com/odziv/odziv/messaging/obligation"
 )
 
@@ -88,11 +87,8 @@ func (c *cast) readable(text string) Text {
 // overdueSince tells which replies have become missing since the last step, and
 // how their terms were counted.
 func (c *cast) overdueSince(ctx context.Context, e *Entry) error {
-	for _, a := range c.f.Actors {
-		if c.desks[a.Name].Fn == directory.Rep {
-			continue
-		}
-		duties, err := c.dutiesOf(ctx, a.Name, true)
+	for _, actor := range c.atWork() {
+		duties, err := c.dutiesOf(ctx, actor, true)
 		if err != nil {
 			return err
 		}

@@ -1,10 +1,6 @@
 package scenario
 
-import (
-	"context"
-
-	"github.com/odziv/odziv/keys/directory"
-)
+import "context"
 
 // tell says what a step did.
 func (c *cast) tell(e *Entry, s *Step) {
@@ -41,6 +37,8 @@ func (c *cast) tell(e *Entry, s *Step) {
 		did("issue", c.actorText(s.Issue.By), s.Issue.Kind)
 	case s.Look != nil:
 		c.tellLook(e, s.Look)
+	default:
+		c.tellKeys(e, s)
 	}
 }
 
@@ -167,11 +165,8 @@ func (p *player) result(ctx context.Context) (*Result, error) {
 // missingReplies lists what the actors of a scenario owe and have not answered.
 func (c *cast) missingReplies(ctx context.Context) ([]MissingReply, error) {
 	var rows []MissingReply
-	for _, a := range c.f.Actors {
-		if c.desks[a.Name].Fn == directory.Rep {
-			continue
-		}
-		duties, err := c.dutiesOf(ctx, a.Name, true)
+	for _, actor := range c.atWork() {
+		duties, err := c.dutiesOf(ctx, actor, true)
 		if err != nil {
 			return nil, err
 		}

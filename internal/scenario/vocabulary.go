@@ -3,6 +3,7 @@ package scenario
 import (
 	"github.com/odziv/odziv/consent"
 	"github.com/odziv/odziv/internal/evidence"
+	"github.com/odziv/odziv/keys/directory"
 	"github.com/odziv/odziv/messaging"
 	"github.com/odziv/odziv/messaging/obligation"
 )
@@ -22,6 +23,7 @@ var words = map[string][]string{
 	"state":   states(),
 	"status":  statuses(),
 	"event":   events(),
+	"role":    directory.Roles,
 }
 
 func states() []string {

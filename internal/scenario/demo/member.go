@@ -38,9 +38,8 @@ type Officer struct {
 	Keys *keystore.Keystore
 	desk *Desk
 
-	once   sync.Once
+	mu     sync.Mutex // guards what follows
 	office *office.Office
-	err    error
 }
 
 // Desk finds a desk by its function.
@@ -64,24 +63,19 @@ func (d *Desk) Office(ctx context.Context) (*office.Office, error) { return d.Of
 
 // Office is the officer at work, with a notebook that lives in memory.
 func (o *Officer) Office(ctx context.Context) (*office.Office, error) {
-	o.once.Do(func() { o.office, o.err = o.begin(ctx) })
-	return o.office, o.err
-}
-
-func (o *Officer) begin(ctx context.Context) (*office.Office, error) {
-	w := o.desk.Member.world
-	c, err := w.client(o.Keys.Signer())
-	if err != nil {
-		return nil, err
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.office != nil {
+		return o.office, nil
 	}
-	notebook := office.MemoryNotebook(office.Pin{URL: w.URL, Genesis: w.Genesis})
-	at, err := office.Open(office.Config{Client: c, Keys: o.Keys, Notebook: notebook, Packs: w.Packs, Clock: w.Clock.Now, Demo: true})
+	at, err := o.desk.Member.world.officeOf(o.Keys)
 	if err != nil {
 		return nil, err
 	}
 	if err := at.Sync(ctx); err != nil {
 		return nil, fmt.Errorf("demo: officer of %s: %w", o.desk.Name(), err)
 	}
+	o.office = at
 	return at, nil
 }
 

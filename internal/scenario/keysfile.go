@@ -1,0 +1,56 @@
+package scenario
+
+// Join is a new officer: both registrars sign her in and put her at the desk of
+// the actor. She holds none of its keys yet.
+type Join struct {
+	Who   string   `toml:"who" is:"must actor"` // one that joins
+	Roles []string `toml:"roles" is:"role"`     // empty: member
+}
+
+// Turnover is something that happens to one officer, or that she does.
+type Turnover struct {
+	Who string `toml:"who" is:"must actor"`
+}
+
+// Rotate makes a new key of the desk.
+type Rotate struct {
+	Who string `toml:"who" is:"must actor"`
+	Why string `toml:"why" is:"must code"`
+}
+
+// Steal copies an officer's keystore, passphrase and all.
+type Steal struct {
+	As   string `toml:"as" is:"must name"`
+	From string `toml:"from" is:"must actor"`
+}
+
+// DeskExpect is about the keys of an actor's desk, as the directory tells
+// everybody.
+type DeskExpect struct {
+	Of string `toml:"of" is:"must actor"`
+
+	Epoch   *int  `toml:"epoch" check:""`   // that senders use; 0: none
+	Readers *int  `toml:"readers" check:""` // for how many it was wrapped
+	Stale   *bool `toml:"stale" check:""`   // it must be renewed
+	Members *int  `toml:"members" check:""`
+}
+
+// ReadingExpect says what becomes of somebody's attempt to read a message: an
+// actor's, or of whoever stole a keystore.
+type ReadingExpect struct {
+	By string `toml:"by" is:"must actor|thing"`
+	Of string `toml:"of" is:"must message"`
+
+	Opens *bool   `toml:"opens" check:""`
+	Code  *string `toml:"code" check:"" is:"problem"` // of the exchange's no
+}
+
+// DumpExpect says what the keys in a stolen keystore open in the whole content
+// of the database, and what they would if the server's own key were stolen too.
+type DumpExpect struct {
+	By string `toml:"by" is:"must thing"`
+	Of string `toml:"of" is:"must message"`
+
+	Opens          *bool `toml:"opens" check:""`
+	WithServerKeys *bool `toml:"with-server-keys" check:""`
+}

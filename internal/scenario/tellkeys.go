@@ -1,0 +1,22 @@
+package scenario
+
+// tellKeys says what a step did about officers and keys.
+func (c *cast) tellKeys(e *Entry, s *Step) {
+	did := func(key, actor string, more ...any) {
+		e.add("did", say(key, append([]any{c.actorText(actor)}, more...)...))
+	}
+	switch {
+	case s.Join != nil:
+		did("join", s.Join.Who)
+	case s.Leave != nil:
+		did("leave", s.Leave.Who)
+	case s.Lost != nil:
+		did("lost", s.Lost.Who)
+	case s.Rotate != nil:
+		did("rotate", s.Rotate.Who)
+	case s.Acknowledge != nil:
+		did("acknowledge", s.Acknowledge.Who)
+	case s.Steal != nil:
+		did("steal", s.Steal.From)
+	}
+}
