@@ -44,7 +44,7 @@ var rooms = map[string]room{
 
 	// Keys and sealing: only on the officer's side.
 	"messaging/envelope": {may: "internal/statement messaging", never: sql + http + keys + play + "ledger", pure: true},
-	"keys/keystore":      {may: "internal/statement", never: sql + http + play + "messaging ledger", pure: true},
+	"keys/keystore":      {may: "internal/filelock internal/statement", never: sql + http + play + "messaging ledger", pure: true},
 	"keys/vault":         {never: sql + "github.com/labstack/echo filippo.io/age messaging ledger keys/keystore " + play},
 	"keys/escrow":        {may: "internal/statement", never: sql + http + keys + play + "messaging ledger", pure: true},
 
@@ -113,7 +113,7 @@ var importers = map[string]string{
 }
 
 // clockFiles are the files of pure rooms that may read the machine's clock.
-var clockFiles = map[string]bool{"internal/exchange/clock.go": true}
+var clockFiles = map[string]bool{"internal/exchange/clock.go": true, "keys/keystore/hold.go": true}
 
 // opensAge are the server's rooms that may call age's decryption: the wrap that
 // the server itself put around a blob, which no identity of a desk opens.

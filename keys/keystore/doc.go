@@ -7,8 +7,11 @@
 // whatever happens in between leaves the old file or the new one. [GeneratePassphrase]
 // offers a passphrase worth 72 bits.
 //
-// A Keystore is not safe for concurrent use; the keys it hands out are. Two
-// programs may open one file; the second to save is refused with [ErrChanged].
+// Two programs may open one file. [Keystore.Save] of the second is refused with
+// [ErrChanged]; [Keystore.Update] takes over what the first added, and saves both.
+//
+// [Lock] holds unlocked keys for as long as somebody uses them. Where the signing
+// key is in a Vault, [Keystore.Elsewhere] and [ParseElsewhere] write and read the rest.
 package keystore
 
 import "errors"
@@ -39,4 +42,16 @@ var (
 	ErrDemo = errors.New("keystore of a demonstration")
 	// ErrChanged: another program replaced the file since it was opened.
 	ErrChanged = errors.New("keystore file changed meanwhile")
+	// ErrOther: the file holds the keys of somebody else, or other keys.
+	ErrOther = errors.New("not the same keystore")
+	// ErrLocked: the keys were locked and must be unlocked first.
+	ErrLocked = errors.New("the keys are locked")
+	// ErrReadOnly: the medium cannot be written.
+	ErrReadOnly = errors.New("the medium is read-only")
+	// ErrBusy: another program has been saving this keystore for ten seconds.
+	ErrBusy = errors.New("another program is saving this keystore")
+	// ErrElsewhere: the signing key is not in this program, so no file can hold it.
+	ErrElsewhere = errors.New("the signing key is elsewhere and cannot be taken out")
+	// ErrHealthy: the keystore opens, so no other version need take its place.
+	ErrHealthy = errors.New("the keystore opens as it is")
 )

@@ -1,14 +1,11 @@
 package keystore
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 )
 
 // PreviousSuffix is appended to the path of a keystore to name its previous
@@ -71,7 +68,7 @@ func open(file []byte, passphrase Secret, opts Options) (*Keystore, error) {
 	if logN < WorkFactor && !k.Demo {
 		return nil, fmt.Errorf("%w: locked weakly and not marked demo", ErrFormat)
 	}
-	k.seen[sha256.Sum256(file)] = true
+	k.saw(file)
 	return k, nil
 }
 
@@ -79,7 +76,8 @@ func open(file []byte, passphrase Secret, opts Options) (*Keystore, error) {
 // one. The file is replaced in one step, with mode 0600, after its content and
 // a copy of the version before it (path + ".prev", under the passphrase of its
 // time) reached the disk. A file that this Keystore has neither read nor
-// written is not replaced: [ErrChanged].
+// written is not replaced: [ErrChanged]. Another program that saves at the same
+// time is waited for, ten seconds at most: [ErrBusy].
 func (k *Keystore) Save(path string, passphrase Secret) error {
 	if err := k.save(path, passphrase); err != nil {
 		return fmt.Errorf("keystore: save: %w", err)
@@ -95,7 +93,10 @@ func (k *Keystore) save(path string, passphrase Secret) error {
 	if k.Demo {
 		logN = DemoWorkFactor
 	}
-	text := k.encode()
+	text, err := k.encode()
+	if err != nil {
+		return err
+	}
 	defer clear(text)
 	file, err := lock(text, passphrase, logN)
 	if err != nil {
@@ -104,12 +105,35 @@ func (k *Keystore) save(path string, passphrase Secret) error {
 	if len(file) > MaxFile {
 		return fmt.Errorf("%d bytes, at most %d: drop old desk epochs", len(file), MaxFile)
 	}
-	if err := k.replace(path, file); err != nil {
-		return err
-	}
-	k.seen[sha256.Sum256(file)] = true
-	return nil
+	return k.replace(path, file)
 }
+
+// Update is Save where another program may have saved too: what it added is
+// taken over first, and both are saved. It must have saved the same keys under
+// the same passphrase.
+func (k *Keystore) Update(path string, passphrase Secret) error {
+	err := k.Save(path, passphrase)
+	for tries := 0; errors.Is(err, ErrChanged) && tries < maxMerges; tries++ {
+		file, readErr := readFile(path)
+		if readErr != nil {
+			return fmt.Errorf("keystore: save: %w", readErr)
+		}
+		theirs, openErr := open(file, passphrase, Options{Demo: k.Demo})
+		if openErr != nil {
+			return errors.Join(err, openErr)
+		}
+		if _, mergeErr := k.Merge(theirs); mergeErr != nil {
+			return errors.Join(err, mergeErr)
+		}
+		k.saw(file)
+		err = k.Save(path, passphrase)
+	}
+	return err
+}
+
+// maxMerges bounds how often an Update begins again, each time about two seconds
+// of scrypt in which somebody else must have saved.
+const maxMerges = 5
 
 // replace puts file at path and what was there at path + ".prev". The previous
 // version is a copy, not a rename: at no moment is there nothing at path, and
@@ -118,9 +142,14 @@ func (k *Keystore) replace(path string, file []byte) error {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target // the file itself is replaced, not a link to it
 	}
+	release, err := hold(path) // else two programs could both find what they know, and one replace the other
+	if err != nil {
+		return err
+	}
+	defer release()
 	old, err := readFile(path)
 	if err == nil {
-		if !k.seen[sha256.Sum256(old)] {
+		if !k.knows(old) {
 			return fmt.Errorf("%w: %s", ErrChanged, path)
 		}
 		err = writeFile(path+PreviousSuffix, old)
@@ -128,75 +157,6 @@ func (k *Keystore) replace(path string, file []byte) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	k.saw(file) // also if the last step, syncing the folder, fails: then it is there, and ours
 	return writeFile(path, file)
-}
-
-// DropPrevious removes the previous version of a keystore, which a new
-// passphrase or a dropped epoch does not reach. Without one it does nothing.
-func DropPrevious(path string) error {
-	err := os.Remove(path + PreviousSuffix)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("keystore: %w", err)
-	}
-	return nil
-}
-
-// writeFile replaces path by a file with that content and mode 0600: written
-// beside it, synced, renamed, and the rename synced.
-func writeFile(path string, content []byte) (err error) {
-	dir, name := filepath.Split(path)
-	if dir == "" {
-		dir = "."
-	}
-	f, err := os.CreateTemp(dir, name+".tmp-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err == nil {
-		err = syncDir(dir)
-	}
-	return err
-}
-
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil // a directory cannot be synced there; NTFS journals the rename
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
-}
-
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	content, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(content) > MaxFile {
-		return nil, fmt.Errorf("%w: %s is above %d bytes", ErrFormat, path, MaxFile)
-	}
-	return content, nil
 }

@@ -40,7 +40,7 @@ func read(t *testing.T, path string) []byte {
 
 func TestSaveKeepsPrevious(t *testing.T) {
 	k, path := create(t)
-	if got := names(t, path); got != "officer.age" {
+	if got := names(t, path); got != "officer.age officer.age.lock" {
 		t.Errorf("after create: %s", got)
 	}
 	for epoch := int64(1); epoch <= 3; epoch++ {
@@ -54,7 +54,7 @@ func TestSaveKeepsPrevious(t *testing.T) {
 		if !bytes.Equal(read(t, path+PreviousSuffix), before) {
 			t.Errorf("epoch %d: previous version is another", epoch)
 		}
-		if got := names(t, path); got != "officer.age officer.age.prev" {
+		if got := names(t, path); got != "officer.age officer.age.lock officer.age.prev" {
 			t.Errorf("left behind: %s", got)
 		}
 	}
@@ -63,7 +63,7 @@ func TestSaveKeepsPrevious(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if got := names(t, path); got != "officer.age" {
+	if got := names(t, path); got != "officer.age officer.age.lock" {
 		t.Errorf("after drop: %s", got)
 	}
 }
@@ -170,7 +170,7 @@ func TestFailedSave(t *testing.T) {
 	if !bytes.Equal(read(t, path), before) {
 		t.Error("replaced")
 	}
-	if got := names(t, path); got != "officer.age officer.age.prev" {
+	if got := names(t, path); got != "officer.age officer.age.lock officer.age.prev" {
 		t.Errorf("left behind: %s", got)
 	}
 	if err := k.Save(filepath.Join(filepath.Dir(path), "none", "a.age"), passphrase); !errors.Is(err, fs.ErrNotExist) {

@@ -42,6 +42,16 @@ func newIdentity(t testing.TB) *age.HybridIdentity {
 	return id
 }
 
+// encoded is the plaintext of a keystore.
+func encoded(t testing.TB, k *Keystore) []byte {
+	t.Helper()
+	text, err := k.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
 // create makes a demonstration keystore, for speed, and returns its path too.
 func create(t testing.TB) (*Keystore, string) {
 	t.Helper()
@@ -69,7 +79,7 @@ func TestRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(got.encode(), k.encode()) {
+	if !bytes.Equal(encoded(t, got), encoded(t, k)) {
 		t.Error("other content came back")
 	}
 	if got.Owner != testOwner || got.Created != testCreated || !got.Demo {
@@ -114,7 +124,7 @@ func TestVector(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(k.encode(), want) {
+	if !bytes.Equal(encoded(t, k), want) {
 		t.Error("other content than testdata/vector.txt")
 	}
 	page, err := os.ReadFile("FORMAT.md")
@@ -220,7 +230,7 @@ func TestDemoRefused(t *testing.T) {
 		t.Errorf("weakly locked: %v, want %v", err, ErrDemo)
 	}
 	// The stanza alone must not decide: here it is strong, and the mark is there.
-	strong, err := lock(k.encode(), passphrase, WorkFactor)
+	strong, err := lock(encoded(t, k), passphrase, WorkFactor)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +239,7 @@ func TestDemoRefused(t *testing.T) {
 	}
 	// Nor the mark alone: here the lock is weak and the mark is missing.
 	k.Demo = false
-	weak, err := lock(k.encode(), passphrase, 2)
+	weak, err := lock(encoded(t, k), passphrase, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,7 +256,7 @@ func TestDemoRefused(t *testing.T) {
 // TestWorkFactorBound forges the stanza: nobody waits for 2^21 to find out.
 func TestWorkFactorBound(t *testing.T) {
 	k, _ := create(t)
-	file, err := lock(k.encode(), passphrase, 2)
+	file, err := lock(encoded(t, k), passphrase, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,7 +272,7 @@ func TestWorkFactorBound(t *testing.T) {
 // TestTamper flips one bit of every byte in turn.
 func TestTamper(t *testing.T) {
 	k, _ := create(t)
-	file, err := lock(k.encode(), passphrase, 2)
+	file, err := lock(encoded(t, k), passphrase, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,10 +299,10 @@ func TestOtherAgeFiles(t *testing.T) {
 	id := newIdentity(t)
 	var sealed bytes.Buffer
 	w, _ := age.Encrypt(&sealed, id.Recipient())
-	w.Write(k.encode())
+	w.Write(encoded(t, k))
 	w.Close()
 	for name, file := range map[string][]byte{
-		"sealed to a recipient": sealed.Bytes(), "armored": []byte("-----BEGIN AGE ENCRYPTED FILE-----\n"), "empty": nil, "text": k.encode(),
+		"sealed to a recipient": sealed.Bytes(), "armored": []byte("-----BEGIN AGE ENCRYPTED FILE-----\n"), "empty": nil, "text": encoded(t, k),
 	} {
 		_, err := open(file, passphrase, demo)
 		if !errors.Is(err, ErrFormat) {
@@ -335,7 +345,7 @@ func TestDeskEpochs(t *testing.T) {
 	if !k.DropDeskEpoch(testDesk, 1) || k.DropDeskEpoch(testDesk, 1) || k.DropDeskEpoch(otherDesk, 1) {
 		t.Error("drop reports wrongly")
 	}
-	if _, ok := k.DeskIdentity(testDesk, 1); ok || bytes.Contains(k.encode(), []byte(a.String())) {
+	if _, ok := k.DeskIdentity(testDesk, 1); ok || bytes.Contains(encoded(t, k), []byte(a.String())) {
 		t.Error("dropped and still there")
 	}
 	k.DropDeskEpoch(testDesk, 2)
@@ -374,7 +384,7 @@ func TestOwner(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		if again, err := decode(k.encode()); err != nil || again.Owner != tt.owner {
+		if again, err := decode(encoded(t, k)); err != nil || again.Owner != tt.owner {
 			t.Errorf("%+v: %v", tt.owner, err)
 		}
 	}

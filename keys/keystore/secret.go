@@ -33,6 +33,9 @@ func (s Secret) check() error {
 	if n := len(s.Reveal()); n == 0 || n > MaxPassphrase {
 		return fmt.Errorf("%w: %d bytes, want 1 to %d", ErrPassphrase, n, MaxPassphrase)
 	}
+	if n := Mistyped(s); n > 0 { // said at once; a file under such a passphrase cannot be made
+		return fmt.Errorf("%w: word %d is not one of the words that passphrases are made of", ErrPassphrase, n)
+	}
 	return nil
 }
 
@@ -40,6 +43,9 @@ func (s Secret) check() error {
 func (s Secret) checkNew(demo bool) error {
 	if n := len(s.Reveal()); !demo && n < MinPassphrase {
 		return fmt.Errorf("passphrase of %d bytes is too short, want at least %d", n, MinPassphrase)
+	}
+	if err := checkOwn(s); err != nil {
+		return fmt.Errorf("passphrase cannot be used: %w", err)
 	}
 	return s.check()
 }

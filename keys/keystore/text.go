@@ -5,7 +5,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,17 +27,33 @@ var (
 )
 
 // encode returns the plaintext of the file: an age identity file with comments.
-func (k *Keystore) encode() []byte {
+func (k *Keystore) encode() ([]byte, error) {
+	s := k.secret()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.locked:
+		return nil, ErrLocked
+	case s.signer != nil:
+		return nil, ErrElsewhere
+	}
+	seed := s.signing.Seed()
+	defer clear(seed)
+	return k.text(s, seedPrefix, seed), nil
+}
+
+// text writes the lines: the second is the signing key, or whose it is.
+func (k *Keystore) text(s *keys, prefix string, signing []byte) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# odziv keystore v1  inst=%s officer=%s role=%s created=%d", k.Inst, k.Officer, k.Role, k.Created)
 	if k.Demo {
 		b.WriteString(" demo")
 	}
-	fmt.Fprintf(&b, "\n%s%s\n", seedPrefix, base64.StdEncoding.EncodeToString(k.secret().signing.Seed()))
-	fmt.Fprintf(&b, "%s\n", k.secret().identity.String())
-	for _, desk := range k.Desks() {
-		for _, epoch := range k.DeskEpochs(desk) {
-			fmt.Fprintf(&b, "# desk %s epoch %d\n%s\n", desk, epoch, k.secret().desks[desk][epoch].String())
+	fmt.Fprintf(&b, "\n%s%s\n", prefix, base64.StdEncoding.EncodeToString(signing))
+	fmt.Fprintf(&b, "%s\n", s.identity.String())
+	for _, desk := range slices.Sorted(maps.Keys(s.desks)) {
+		for _, epoch := range slices.Sorted(maps.Keys(s.desks[desk])) {
+			fmt.Fprintf(&b, "# desk %s epoch %d\n%s\n", desk, epoch, s.desks[desk][epoch].String())
 		}
 	}
 	return b.Bytes()
@@ -45,12 +63,22 @@ func (k *Keystore) encode() []byte {
 // may be a key that a newer program would miss after we saved. Its errors name
 // the line and never quote it.
 func decode(text []byte) (*Keystore, error) {
+	return parse(text, (*lines).seed, (*Keystore).encode)
+}
+
+// parse reads what write writes.
+func parse(text []byte, second func(*lines, *Keystore) error, write func(*Keystore) ([]byte, error)) (*Keystore, error) {
 	r := &lines{rest: string(text)}
-	k, err := r.keystore()
+	k, err := r.keystore(second)
 	if err != nil {
 		return nil, fmt.Errorf("%w: line %d: %w", ErrFormat, r.n, err)
 	}
-	if !bytes.Equal(k.encode(), text) {
+	again, err := write(k)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(again)
+	if !bytes.Equal(again, text) {
 		return nil, fmt.Errorf("%w: lines are not in their one spelling and order", ErrFormat)
 	}
 	return k, nil
@@ -72,12 +100,12 @@ func (r *lines) next() (string, error) {
 	return line, nil
 }
 
-func (r *lines) keystore() (*Keystore, error) {
-	k := newKeystore(keys{})
+func (r *lines) keystore(second func(*lines, *Keystore) error) (*Keystore, error) {
+	k := newKeystore()
 	if err := r.head(k); err != nil {
 		return nil, err
 	}
-	if err := r.seed(k); err != nil {
+	if err := second(r, k); err != nil {
 		return nil, err
 	}
 	var err error
@@ -119,7 +147,8 @@ func (r *lines) seed(k *Keystore) error {
 	if !ok || err != nil || len(seed) != 32 {
 		return errors.New("not an ed25519-seed of 32 bytes")
 	}
-	k.secret().signing = statement.NewSigningKey(seed)
+	defer clear(seed)
+	k.secret().sign(statement.NewSigningKey(seed))
 	return nil
 }
 

@@ -87,8 +87,8 @@ func TestDecodeEncode(t *testing.T) {
 				}
 			}
 		}
-		again, err := decode(k.encode())
-		if err != nil || !bytes.Equal(again.encode(), k.encode()) {
+		again, err := decode(encoded(t, k))
+		if err != nil || !bytes.Equal(encoded(t, again), encoded(t, k)) {
 			rt.Errorf("%v", err)
 		}
 		if again.Demo != k.Demo || again.Created != k.Created || fmt.Sprint(again.DeskEpochs(testDesk)) != fmt.Sprint(k.DeskEpochs(testDesk)) {
@@ -101,7 +101,7 @@ func TestDecodeEncode(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		k, err := decode(text)
-		if err == nil && !bytes.Equal(k.encode(), text) {
+		if err == nil && !bytes.Equal(encoded(t, k), text) {
 			t.Errorf("two spellings: %q", text)
 		}
 	})
