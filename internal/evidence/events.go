@@ -21,6 +21,10 @@ const (
 	RepGrant             = "rep.grant"
 	RepEnd               = "rep.end"
 	DeskGrant            = "desk.grant"
+	EscrowRequested      = "escrow.requested"
+	EscrowRefused        = "escrow.refused"
+	EscrowReleased       = "escrow.released"
+	EscrowOpened         = "escrow.opened"
 	ObligationOverdue    = "obligation.overdue"
 	ObligationEscalated  = "obligation.escalated"
 	ObligationKept       = "obligation.kept"
@@ -41,7 +45,7 @@ func ServerMade(event string) bool {
 	switch event {
 	case MessageRefused, "consent.expired", "consent.superseded", ObligationOverdue, ObligationEscalated, ObligationKept,
 		Silence, NoticeOwed, NoticeConsentChange, NoticeReminder, NoticeEscalation, "notice.emergency", AccessRead, ErasureDone,
-		ClockAccepted, "audit.exported":
+		EscrowReleased, ClockAccepted, "audit.exported":
 		return true
 	}
 	return false

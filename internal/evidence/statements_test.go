@@ -163,9 +163,13 @@ func TestParseDeskShare(t *testing.T) {
 // FuzzStatements: no payload makes a parser panic, and what one accepts is
 // written back byte for byte.
 func FuzzStatements(f *testing.F) {
+	asked, ask := wholeAsk()
+	opened := asked
+	opened.Ev = EscrowOpened
 	for _, body := range []any{
 		wholeGrant(), wholeShare(), GrantEnd{Head: headOf(RepEnd), Grant: id(statement.Other), Reason: "revoked"},
 		Document{Head: headOf(DocumentIssued), Kind: "consent-receipt", SHA256: strings.Repeat("0a", 32)},
+		EscrowRequest{Head: asked, EscrowAsk: ask, Reason: "keys-lost"}, EscrowReport{Head: opened, EscrowAsk: ask, Outcome: OutcomeMatched},
 	} {
 		payload, err := statement.Marshal(body)
 		if err != nil {
@@ -179,6 +183,10 @@ func FuzzStatements(f *testing.F) {
 			RepEnd:         func(d *statement.DSSE) (any, error) { return ParseGrantEnd(d) },
 			DocumentIssued: func(d *statement.DSSE) (any, error) { return ParseDocument(d) },
 			DeskGrant:      func(d *statement.DSSE) (any, error) { return ParseDeskShare(d) },
+
+			EscrowRequested: func(d *statement.DSSE) (any, error) { return ParseEscrowRequest(d) },
+			EscrowRefused:   func(d *statement.DSSE) (any, error) { return ParseEscrowRefusal(d) },
+			EscrowOpened:    func(d *statement.DSSE) (any, error) { return ParseEscrowReport(d) },
 		}
 		for event, parse := range parsers {
 			v, err := parse(&statement.DSSE{Payload: payload, PayloadType: statement.TypeOfEvent(event)})
