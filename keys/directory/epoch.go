@@ -233,12 +233,29 @@ func (b *DeskEpoch) enact(c *change) {
 		D: b.D, E: b.E, RK: b.RK, Why: b.Why, At: b.At, DirN: c.n,
 		By: maker.KeyID, ByOfficer: maker.U, Pkg: b.Pkg, Esc: b.Esc, Acks: []string{},
 	})
+	for _, p := range b.Pkg {
+		c.wrap(p.SHA256, Wrapped{D: b.D, E: b.E, Key: p.Key})
+	}
+	for _, e := range b.Esc {
+		c.wrap(e.SHA256, Wrapped{D: b.D, E: b.E})
+	}
+}
+
+// wrap notes for whom a file is. It stays that of the epoch that named it first:
+// whoever names it again, as a package of hers or as the escrow of a desk whose
+// custodians she knows, neither gets it by that nor takes it from whose it is.
+func (c *change) wrap(sha256 string, w Wrapped) {
+	if _, known := c.wrapped.get(sha256, c.n+1); !known {
+		c.wrapped = c.wrapped.with(sha256, c.n, w)
+	}
 }
 
 func (b *DeskEpochAck) enact(c *change) {
 	epoch, _ := c.epochs.get(epochKey(b.D, b.E), c.n+1)
 	epoch.Acks = append(slices.Clip(epoch.Acks), c.signers[0])
-	epoch.Acked = true
+	if !epoch.Acked {
+		epoch.Acked, epoch.AckedAt = true, b.At
+	}
 	c.epochs = c.epochs.with(epochKey(b.D, b.E), c.n, epoch)
 }
 

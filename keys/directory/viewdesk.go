@@ -30,6 +30,7 @@ type Epoch struct {
 	Esc        []Escrow
 	Acks       []string // key ids, in order of their leaves
 	Acked      bool     // at least one
+	AckedAt    int64    // claimed time of the first, ms; 0 if there is none
 	Disputed   bool
 	DisputedAt int64
 	DisputedBy string // key id
@@ -164,47 +165,87 @@ func (v View) ActiveEpoch(d string) (Epoch, bool) {
 // EpochLife is how long an epoch may be in use, in ms: 365 days.
 const EpochLife = 365 * 24 * 3600 * 1000
 
+// Wrapped says of which epoch a package or an escrow file holds a copy, and for
+// whom.
+type Wrapped struct {
+	D   string
+	E   int64
+	Key string // key id of the officer it is for, "" for an escrow file
+}
+
+// WrappedAs finds the epoch that names a package or an escrow file by its hex
+// SHA-256. Of the files that a colleague made later (desk.grant) the directory
+// knows nothing.
+func (v View) WrappedAs(sha256 string) (Wrapped, bool) { return v.facts.wrapped.get(sha256, v.n) }
+
+// Why an epoch ought to be rotated.
+const (
+	StaleRevoked = "key-revoked" // the key of somebody who holds it was revoked
+	StaleLeft    = "member-left" // somebody who holds it left the desk
+	StaleTerm    = "term-ended"  // the term of somebody who holds it is over
+	StaleAge     = "yearly"      // it is older than [EpochLife]
+)
+
+// Staleness says since when an epoch ought to be rotated, and why.
+type Staleness struct {
+	Since   int64 // ms
+	Why     string
+	Officer string // whose key, or whose leaving, it is; "" for the age
+}
+
 // Stale reports whether the active epoch of a desk ought to be rotated, and since
 // when (ms): a member who has its key was revoked, left the desk, or is past her
 // term, or the epoch is older than [EpochLife]. since is the earliest of these: the
 // claimed time of the statement, the end of the term, the end of the life. A desk
 // without an active epoch is not stale, it cannot receive.
 func (v View) Stale(d string, nowMs int64) (since int64, stale bool) {
+	s, stale := v.Staleness(d, nowMs)
+	return s.Since, stale
+}
+
+// Staleness is [View.Stale] with the reason of the earliest.
+func (v View) Staleness(d string, nowMs int64) (Staleness, bool) {
 	epoch, ok := v.ActiveEpoch(d)
 	if !ok {
-		return 0, false
+		return Staleness{}, false
 	}
-	since = int64(maxTime)
+	first := Staleness{Since: maxTime}
 	for _, p := range epoch.Pkg {
-		since = min(since, v.endOf(epoch, p.Key, nowMs))
+		first.earlier(v.endOf(epoch, p.Key, nowMs))
 	}
 	if end := epoch.At + EpochLife; end <= nowMs {
-		since = min(since, end)
+		first.earlier(Staleness{Since: end, Why: StaleAge})
 	}
-	if since == maxTime {
-		return 0, false
+	if first.Since == maxTime {
+		return Staleness{}, false
 	}
-	return since, true
+	return first, true
+}
+
+func (s *Staleness) earlier(other Staleness) {
+	if other.Since < s.Since {
+		*s = other
+	}
 }
 
 // endOf is the time from which a key that holds the epoch ought not to, maxTime if
 // it still ought.
-func (v View) endOf(epoch Epoch, keyID string, nowMs int64) int64 {
-	end := int64(maxTime)
+func (v View) endOf(epoch Epoch, keyID string, nowMs int64) Staleness {
+	end := Staleness{Since: maxTime}
 	o, ok := v.facts.officers.get(keyID, v.n)
 	if !ok {
 		return end
 	}
 	if o.Revoked() {
-		end = o.RevokedAt
-	}
-	if o.NA <= nowMs {
-		end = min(end, o.NA)
+		end.earlier(Staleness{o.RevokedAt, StaleRevoked, o.U})
 	}
 	for x := v.facts.desks.history(epoch.D).at(v.n); x != nil && x.n > epoch.DirN; x = x.older {
 		if _, member := slices.BinarySearch(x.val.Members, o.U); !member {
-			end = min(end, x.val.at)
+			end.earlier(Staleness{x.val.at, StaleLeft, o.U})
 		}
+	}
+	if o.NA <= nowMs {
+		end.earlier(Staleness{o.NA, StaleTerm, o.U})
 	}
 	return end
 }
