@@ -29,6 +29,8 @@ func (c *cast) performKeys(ctx context.Context, s *Step) (done bool, err error) 
 			err = o.Acknowledge(ctx, desk.ID)
 		}
 		return true, err
+	case s.Cheat != nil:
+		return true, c.operator.cheat(s.Cheat.What)
 	case s.Steal != nil:
 		c.stolen[s.Steal.As], err = c.officers[s.Steal.From].Copy()
 		return true, err

@@ -23,6 +23,7 @@ import (
 // exchange.
 type cast struct {
 	f        *File
+	operator *operator
 	w        *demo.World
 	desks    map[string]*demo.Desk    // actors
 	officers map[string]*demo.Officer // who acts, by actor; nil while she has not joined
@@ -60,8 +61,8 @@ type thing struct {
 }
 
 // newCast takes down the actors of a file. Representatives get their desks.
-func newCast(ctx context.Context, w *demo.World, f *File) (*cast, error) {
-	c := &cast{f: f, w: w, desks: map[string]*demo.Desk{}, ids: map[string]string{}, names: map[string]string{},
+func newCast(ctx context.Context, w *demo.World, operator *operator, f *File) (*cast, error) {
+	c := &cast{f: f, w: w, operator: operator, desks: map[string]*demo.Desk{}, ids: map[string]string{}, names: map[string]string{},
 		officers: map[string]*demo.Officer{}, stolen: map[string]*keystore.Keystore{},
 		things: map[string]*thing{}, opened: map[string]string{}, kept: map[string]*proof{}, seen: newLook(), announced: map[string]bool{},
 		story: &Story{ID: f.ID, Title: f.Title, Source: f.Source}}
@@ -227,6 +228,10 @@ func saidNo(err error) (noSaid, bool) {
 	var own *office.Refused
 	if errors.As(err, &own) {
 		return noSaid{by: "program", code: own.Code, detail: own.Detail, desk: own.Desk}, true
+	}
+	var lie *office.SecurityError
+	if errors.As(err, &lie) {
+		return noSaid{by: "program", code: "lie", detail: lie.What}, true
 	}
 	var problem *wire.Problem
 	if errors.As(err, &problem) {

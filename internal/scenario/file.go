@@ -68,6 +68,7 @@ type Step struct {
 	Rotate      *Rotate   `toml:"rotate"`
 	Acknowledge *Turnover `toml:"acknowledge"`
 	Steal       *Steal    `toml:"steal"`
+	Cheat       *Cheat    `toml:"cheat"`
 
 	Refused *Refusal `toml:"refused"` // what is done must be refused like this
 	Expect  Expect   `toml:"expect"`

@@ -12,7 +12,7 @@ import (
 
 // Options say how to play.
 type Options struct {
-	World      demo.Options                       // Codes and Clock are filled in
+	World      demo.Options                       // Codes, Clock and Transport are filled in
 	All        bool                               // every institution of the demonstration directory
 	Bookkeeper bool                               // reminders and overdue leaves are written at each step
 	Progress   func(what string, done, total int) // nil: nobody is told
@@ -50,7 +50,7 @@ func (f *Failed) Error() string {
 // and stops at the first that does not hold with a *[Failed]. The world stays
 // open: the caller closes it, also after an error, unless it is nil.
 func Play(ctx context.Context, files []*File, opts Options) (*demo.World, *Result, error) {
-	p := &player{opts: opts}
+	p := &player{opts: opts, operator: newOperator()}
 	if p.opts.Progress == nil {
 		p.opts.Progress = func(string, int, int) {}
 	}
@@ -60,7 +60,7 @@ func Play(ctx context.Context, files []*File, opts Options) (*demo.World, *Resul
 	}
 	p.w = w
 	for _, f := range files {
-		c, err := newCast(ctx, w, f)
+		c, err := newCast(ctx, w, p.operator, f)
 		if err != nil {
 			return w, nil, err
 		}
@@ -77,9 +77,10 @@ func Play(ctx context.Context, files []*File, opts Options) (*demo.World, *Resul
 }
 
 type player struct {
-	opts  Options
-	w     *demo.World
-	casts []*cast
+	opts     Options
+	operator *operator
+	w        *demo.World
+	casts    []*cast
 }
 
 // before is how long before the first step the world is founded, in ms: rule
@@ -102,7 +103,7 @@ func (p *player) worldFor(files []*File) demo.Options {
 	if p.opts.All {
 		o.Codes = nil
 	}
-	o.Clock, o.Progress = demo.NewClock(start-before), p.opts.Progress
+	o.Clock, o.Progress, o.Transport = demo.NewClock(start-before), p.opts.Progress, p.operator
 	return o
 }
 

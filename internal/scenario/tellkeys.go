@@ -16,6 +16,10 @@ func (c *cast) tellKeys(e *Entry, s *Step) {
 		did("rotate", s.Rotate.Who)
 	case s.Acknowledge != nil:
 		did("acknowledge", s.Acknowledge.Who)
+	case s.Cheat != nil && s.Cheat.What == cheatNothing:
+		e.add("did", phrases["honest"])
+	case s.Cheat != nil:
+		e.add("did", phrases["cheat"])
 	case s.Steal != nil:
 		did("steal", s.Steal.From)
 	}

@@ -24,6 +24,7 @@ var words = map[string][]string{
 	"status":  statuses(),
 	"event":   events(),
 	"role":    directory.Roles,
+	"cheat":   {cheatKey, cheatNothing},
 }
 
 func states() []string {

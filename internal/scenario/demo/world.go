@@ -143,9 +143,9 @@ func (w *World) Close() error {
 // wait returns when the server has ended. It lets go of unused connections, for
 // which the server would wait.
 func (w *World) wait() error {
-	t, shared := w.transport.(*http.Transport)
+	t, keeps := w.transport.(interface{ CloseIdleConnections() })
 	for {
-		if shared {
+		if keeps {
 			t.CloseIdleConnections()
 		}
 		select {
