@@ -25,6 +25,11 @@ type Anchor interface {
 	Keep(ctx context.Context, log Log, note []byte) error
 }
 
+// ReadUnverified reads the checkpoint out of a note without asking who signed it,
+// for an [Anchor], which must compare sizes and knows no key. Nothing else may
+// believe it: see [ParseCheckpoint]. Any failure wraps [ErrCheckpoint].
+func ReadUnverified(note []byte) (Checkpoint, error) { return unverified(note) }
+
 // A FileAnchor is an Anchor in a directory on the server's disk, away from the
 // database and its backups: one file per log, "<log>-<size>.checkpoint". The
 // size in the name lets several servers share the directory without a lock.

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"github.com/odziv/odziv/ledger"
+	"github.com/odziv/odziv/ledger/storagetest"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -34,58 +34,24 @@ func openAnchor(t testing.TB, dir string) *ledger.FileAnchor {
 	return a
 }
 
-func TestFileAnchorKeepsTheLargest(t *testing.T) {
-	ctx := context.Background()
+func TestFileAnchor(t *testing.T) {
+	storagetest.RunAnchor(t, func(t testing.TB) func() ledger.Anchor {
+		dir := t.TempDir()
+		return func() ledger.Anchor { return openAnchor(t, dir) }
+	})
+}
+
+// Smaller files go when a larger one is there.
+func TestFileAnchorRemovesTheSmaller(t *testing.T) {
 	dir := t.TempDir()
 	a := openAnchor(t, dir)
-	if last, err := a.Last(ctx, ledger.Ev); last != nil || err != nil {
-		t.Fatalf("a new anchor holds %q, %v", last, err)
-	}
-	for _, step := range []struct{ keep, want int64 }{{0, 0}, {5, 5}, {3, 5}, {5, 5}, {12, 12}, {0, 12}} {
-		if err := a.Keep(ctx, ledger.Ev, cp(t, step.keep, 1)); err != nil {
+	for _, size := range []int64{0, 5, 3, 5, 12, 0} {
+		if err := a.Keep(t.Context(), ledger.Ev, cp(t, size, 1)); err != nil {
 			t.Fatal(err)
 		}
-		for _, who := range []*ledger.FileAnchor{a, openAnchor(t, dir)} {
-			if last, err := who.Last(ctx, ledger.Ev); err != nil || string(last) != string(cp(t, step.want, 1)) {
-				t.Errorf("after %d: holds %q, %v", step.keep, last, err)
-			}
-		}
-	}
-	if last, err := a.Last(ctx, ledger.Dir); last != nil || err != nil {
-		t.Errorf("the other log holds %q, %v", last, err)
 	}
 	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
 		t.Errorf("%d files are left, %v", len(files), err)
-	}
-	if err := a.Keep(ctx, ledger.Ev, cp(t, 12, 2)); !errors.Is(err, ledger.ErrRollback) {
-		t.Errorf("another root at the same size: %v", err)
-	}
-	if err := a.Keep(ctx, ledger.Ev, []byte("not a note")); !errors.Is(err, ledger.ErrCheckpoint) {
-		t.Errorf("not a note: %v", err)
-	}
-}
-
-// TestFileAnchorShared: many servers keep in one directory; the largest stays.
-func TestFileAnchorShared(t *testing.T) {
-	ctx := context.Background()
-	dir := t.TempDir()
-	var wg sync.WaitGroup
-	for w := range int64(4) {
-		a := openAnchor(t, dir)
-		wg.Go(func() {
-			for i := range int64(25) {
-				if err := a.Keep(ctx, ledger.Ev, cp(t, 1+i*4+w, 1)); err != nil {
-					t.Error(err)
-				}
-				if last, err := a.Last(ctx, ledger.Ev); err != nil || last == nil {
-					t.Errorf("last: %q, %v", last, err)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	if last, err := openAnchor(t, dir).Last(ctx, ledger.Ev); err != nil || string(last) != string(cp(t, 100, 1)) {
-		t.Errorf("holds %q, %v", last, err)
 	}
 }
 

@@ -40,13 +40,15 @@ var rooms = map[string]room{
 	"consent":              {may: "internal/rules internal/statement messaging", never: sql + http + seal + play + "ledger", pure: true},
 	"messaging/obligation": {may: "internal/rules internal/statement messaging", never: sql + http + seal + play + "ledger", pure: true},
 	"keys/directory":       {may: "internal/statement", never: sql + http + seal + play + "ledger", pure: true},
+	"keys/transparency":    {may: "internal/statement keys/directory", never: sql + http + seal + keys + play + "ledger", pure: true},
 	"internal/audit":       {may: facts, never: sql + http + seal + keys + play, pure: true},
 
 	// Keys and sealing: only on the officer's side.
-	"messaging/envelope": {may: "internal/statement messaging", never: sql + http + keys + play + "ledger", pure: true},
-	"keys/keystore":      {may: "internal/filelock internal/statement", never: sql + http + play + "messaging ledger", pure: true},
-	"keys/vault":         {never: sql + "github.com/labstack/echo filippo.io/age messaging ledger keys/keystore " + play},
-	"keys/escrow":        {may: "internal/statement", never: sql + http + keys + play + "messaging ledger", pure: true},
+	"messaging/envelope":  {may: "internal/statement messaging", never: sql + http + keys + play + "ledger", pure: true},
+	"keys/keystore":       {may: "internal/filelock internal/statement", never: sql + http + play + "messaging ledger", pure: true},
+	"keys/vault":          {never: sql + "github.com/labstack/echo filippo.io/age messaging ledger keys/keystore " + play},
+	"keys/vault/operator": {may: "keys/vault ledger internal/shred", never: sql + "github.com/labstack/echo messaging keys/keystore internal/exchange " + play, pure: true},
+	"keys/escrow":         {may: "internal/statement", never: sql + http + keys + play + "messaging ledger", pure: true},
 
 	// The server.
 	"internal/shred":       {never: sql + http + keys + play + "messaging/envelope", pure: true},
@@ -60,16 +62,16 @@ var rooms = map[string]room{
 	// Watching: an institution cosigns, mirrors and checks.
 	"internal/witness": {may: "internal/filelock internal/statement ledger", never: sql + "github.com/labstack/echo " + seal + keys + play + "internal/exchange", pure: true},
 
-	"internal/observe": {may: facts + "internal/witness internal/api/client internal/api/wire", never: sql + "github.com/labstack/echo " + seal + keys + play + "internal/exchange internal/office"},
+	"internal/observe": {may: facts + "keys/transparency internal/witness internal/api/client internal/api/wire", never: sql + "github.com/labstack/echo " + seal + keys + play + "internal/exchange internal/office"},
 
 	// The officer.
 	"internal/api/client": {may: "internal/api/request internal/api/wire internal/evidence internal/statement ledger", never: sql + seal + keys + play + "github.com/labstack/echo internal/exchange"},
-	"internal/office":     {may: facts + "internal/filelock internal/api/client internal/api/wire internal/audit keys/escrow messaging/envelope", never: sql + keys + play + "github.com/labstack/echo internal/exchange"},
+	"internal/office":     {may: facts + "keys/transparency internal/filelock internal/api/client internal/api/wire internal/audit keys/escrow messaging/envelope", never: sql + keys + play + "github.com/labstack/echo internal/exchange"},
 
 	// Programs: flags, configuration, wiring.
 	"internal/ceremony": {may: "internal/script internal/statement keys/directory ledger", never: sql + http + seal + keys + play, pure: true},
 	"internal/cli":      {never: sql + http + seal + keys + play},
-	"cmd/odziv":         {may: facts + "internal/api/client internal/api/wire internal/ceremony internal/cli internal/observe internal/office internal/script internal/audit internal/witness keys/keystore keys/escrow messaging/envelope", never: sql + play + "github.com/labstack/echo internal/exchange internal/shred"},
+	"cmd/odziv":         {may: facts + "keys/transparency internal/api/client internal/api/wire internal/ceremony internal/cli internal/observe internal/office internal/script internal/audit internal/witness keys/keystore keys/escrow messaging/envelope", never: sql + play + "github.com/labstack/echo internal/exchange internal/shred"},
 	"cmd/odzivd":        {may: facts + "internal/api internal/audit internal/cli internal/exchange internal/server internal/shred internal/sqlstore", never: keys + play + "messaging/envelope internal/office"},
 	"cmd/odziv-verify":  {may: facts + "internal/audit internal/cli internal/script", never: sql + http + seal + keys + play + "internal/office internal/exchange internal/shred"},
 	"cmd/odziv-demo":    {may: "*"},
@@ -107,7 +109,7 @@ var importers = map[string]string{
 	"github.com/pelletier/go-toml/v2":              "internal/rules internal/scenario",
 	"github.com/spf13/cobra":                       "internal/cli cmd/odziv cmd/odzivd cmd/odziv-verify cmd/odziv-demo",
 	"golang.org/x/mod/sumdb/tlog":                  "ledger ledger/storagetest internal/api internal/api/client internal/audit internal/audit/audittest internal/exchange internal/office internal/sqlstore internal/witness internal/observe internal/scenario internal/scenario/demo",
-	"golang.org/x/mod/sumdb/note":                  "ledger internal/witness internal/observe internal/audit internal/audit/audittest internal/exchange internal/office internal/scenario internal/scenario/demo",
+	"golang.org/x/mod/sumdb/note":                  "ledger keys/vault/operator internal/witness internal/observe internal/audit internal/audit/audittest internal/exchange internal/office internal/scenario internal/scenario/demo",
 	"golang.org/x/term":                            "cmd/odziv",
 	"testing":                                      "internal/api/apitest internal/audit/audittest internal/audit/second internal/exchange/storetest internal/pgtest internal/vaulttest ledger/storagetest",
 }
