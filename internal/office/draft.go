@@ -30,6 +30,10 @@ type Draft struct {
 	Text     envelope.Text
 	Files    []envelope.File `json:"-"`
 	Msg      string          // empty: a fresh id
+
+	// DespiteUnexpected sends an immediate message although somebody can read at
+	// the desk whom the officer has not looked at, see [ErrUnexpected].
+	DespiteUnexpected bool
 }
 
 // fill completes what follows from the pack, and refuses before anything is
@@ -54,6 +58,9 @@ func (o *Office) fill(d *Draft) error {
 	}
 	if d.Urg == "" {
 		d.Urg = kind.Urgency[0]
+	}
+	if err := o.sealingAllowed(d); err != nil {
+		return err
 	}
 	if d.Facts == nil {
 		d.Facts = map[string]string{}

@@ -115,7 +115,7 @@ func (n *Notebook) keepProof(idx int64, c Confirmation) (string, error) {
 // wrote remembers an own act, unless nothing is to stay on this computer. It is
 // on record whatever happens here, so that it cannot be kept is said by Unkept.
 func (o *Office) wrote(item evidence.Item) {
-	if err := o.noteEnds(item); err != nil {
+	if err := errors.Join(o.noteEnds(item), o.noteSealed(item)); err != nil {
 		o.unkept(err)
 	}
 	if !o.keeps() {

@@ -34,9 +34,10 @@ type Notebook struct {
 
 	patience time.Duration // with other programs in the folder
 
-	mu       sync.Mutex // guards verified and feeds
+	mu       sync.Mutex // guards verified, feeds and watch
 	verified map[int64][32]byte
 	feeds    map[string]int64 // desk to the last number known of its feed
+	watch    watchNotes       // without a folder
 }
 
 // Pin says which exchange a program belongs to. The genesis hash is compared

@@ -41,6 +41,9 @@ type Config struct {
 	// KeepProofs keeps openings and proofs of own acts in the notebook's folder
 	// for a representative too; others' are kept anyway.
 	KeepProofs bool
+	// Keep stores the keys durably, before anybody is told of one that they hold
+	// now. It may be nil where AddDeskEpoch does that itself, or nothing lasts.
+	Keep func() error
 	// ConfirmWithin is how long to wait for a checkpoint over what was written,
 	// and QuorumWithin how long, of that, for witnesses to cosign it. Default:
 	// 60 s and 3 s.
@@ -55,6 +58,7 @@ type Office struct {
 	roots   map[int64]tlog.Hash // of the evidence tree, by size: all of one history
 	counted int64               // entries of the evidence tree that a quorum confirmed
 	notKept error               // what could not be written to this computer, until it is said
+	judged  *judgement          // of the directory as held; nil: not judged yet
 }
 
 // ErrDemo says that the exchange is a demonstration and this program was not

@@ -112,7 +112,8 @@ func (o *Office) awaitKeys(ctx context.Context, desks []string) error {
 }
 
 // staff are the active members of a desk, who get its keys. One whom witnesses
-// did not confirm yet gets none.
+// did not confirm yet gets none, and nobody does while one is there whom this
+// officer has not looked at.
 func (o *Office) staff(desk string) ([]directory.Officer, error) {
 	dir, counted := o.Directory(), o.Counted()
 	d, ok := dir.Desk(desk)
@@ -132,7 +133,7 @@ func (o *Office) staff(desk string) ([]directory.Officer, error) {
 		}
 		all = append(all, member)
 	}
-	return all, nil
+	return all, o.readersKnown(desk)
 }
 
 // Sender is what the directory says of who signed a message.

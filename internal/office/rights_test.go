@@ -1,6 +1,7 @@
 package office_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -141,6 +142,11 @@ func TestStaffUnderQuorum(t *testing.T) {
 	refused(t, p, err, "member_provisional")
 	w.sleep()
 	w.step()
+	_, err = p.Rotate(t.Context(), w.A.Desk, "yearly")
+	if !errors.Is(err, office.ErrUnexpected) {
+		t.Errorf("a key for a colleague nobody looked at: %v", err)
+	}
+	acceptAll(t, p)
 	p.ConfirmWithin = time.Millisecond
 	if _, err := p.Rotate(t.Context(), w.A.Desk, "yearly"); err != nil && !isNotConfirmed(err) {
 		t.Error(err)

@@ -17,6 +17,9 @@ func (o *Office) seal(ctx context.Context, m *prepared, set string) error {
 	if err != nil {
 		return err
 	}
+	if cautions, err = o.aboutReaders(m.draft, cautions); err != nil {
+		return err
+	}
 	core, err := o.core(m.draft, set)
 	if err != nil {
 		return err
