@@ -50,6 +50,9 @@ var routes = []route{
 	{method: http.MethodPut, path: wire.PathPackage, limit: wire.MaxPackage, handle: putPackage},
 	{method: http.MethodGet, path: wire.PathPackage, handle: getPackage},
 
+	{method: http.MethodGet, path: wire.PathEscrow, query: []string{"from"}, handle: getEscrow},
+	{method: http.MethodGet, path: wire.PathEscrowFile, handle: getEscrowFile},
+
 	{method: http.MethodGet, path: wire.PathDirCheckpoint, public: true, handle: getCheckpoint},
 	{method: http.MethodGet, path: wire.PathDirTile, public: true, handle: getTile},
 	{method: http.MethodGet, path: wire.PathDirEntries, query: []string{"from", "limit"}, handle: getEntries},

@@ -203,6 +203,6 @@ func (s *site) want(a answer, status int, code string) {
 func example(path string) string {
 	hash := strings.Repeat("0", 64)
 	return strings.NewReplacer("{msg}", statement.NewID("m"), "{x}", statement.NewID("x"), "{k}", statement.NewID("k"), "{ver}", "1",
-		"{sha256}", hash, "{rk}", hash, "{o}", statement.NewID("o"), "{idx}", "0", "{tile}", "0/000.p/1",
+		"{sha256}", hash, "{d}", statement.NewID("d"), "{e}", "7", "{rk}", hash, "{o}", statement.NewID("o"), "{idx}", "0", "{tile}", "0/000.p/1",
 		"sets/{n}", "sets/"+statement.NewID("n"), "{n}", "0").Replace(path)
 }

@@ -173,6 +173,12 @@ func naturalID(body any) string {
 		return b.ID
 	case *evidence.DeskShare:
 		return b.ID
+	case *evidence.EscrowRequest:
+		return b.ID
+	case *evidence.EscrowRefusal:
+		return b.ID
+	case *evidence.EscrowReport:
+		return b.ID
 	}
 	return ""
 }

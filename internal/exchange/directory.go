@@ -38,7 +38,7 @@ func (x *Exchange) readDirectory(digest string, body []byte) (*statement.DSSE, e
 	return d, nil
 }
 
-// knownDesk wants the packages of an epoch, and its key, to be here first: a
+// knownDesk wants packages, escrow files and key of an epoch to be here first: a
 // statement nobody can use must not enter.
 func (x *Exchange) knownDesk(ctx context.Context, d *statement.DSSE) error {
 	body, err := directory.DecodePayload(d.Payload)
@@ -56,6 +56,11 @@ func (x *Exchange) knownDesk(ctx context.Context, d *statement.DSSE) error {
 		for _, p := range epoch.Pkg {
 			if _, ok, err := v.Package(ctx, p.SHA256); err != nil || !ok {
 				return errors.Join(err, refuse(Conflicting, "package_missing", "a package of the epoch is not here").hint("put it to /v1/packages first"))
+			}
+		}
+		for _, f := range epoch.Esc {
+			if _, ok, err := v.Package(ctx, f.SHA256); err != nil || !ok {
+				return errors.Join(err, refuse(Conflicting, "package_missing", "an escrow file of the epoch is not here").hint("put it to /v1/packages first"))
 			}
 		}
 		return nil
@@ -81,6 +86,9 @@ func (s *section) appendDirectory(digest string, d *statement.DSSE) (Entry, erro
 	after, err := s.dir.Apply(leaf)
 	if err != nil {
 		return Entry{}, directoryRefusal(err)
+	}
+	if err := s.x.signable(s.dir, after); err != nil {
+		return Entry{}, err
 	}
 	idx, err := s.log[ledger.Dir].Append(leaf)
 	if err != nil {

@@ -98,6 +98,14 @@ func (p *projection) decode(h *happening, priv *evidence.Priv) error {
 		return into(h, priv, evidence.ParseDocument)
 	case evidence.DeskGrant:
 		return into(h, priv, evidence.ParseDeskShare)
+	case evidence.EscrowRequested:
+		return into(h, priv, evidence.ParseEscrowRequest)
+	case evidence.EscrowRefused:
+		return into(h, priv, evidence.ParseEscrowRefusal)
+	case evidence.EscrowOpened:
+		return into(h, priv, evidence.ParseEscrowReport)
+	case evidence.EscrowReleased:
+		return p.data(h, priv, &evidence.ReleasedData{})
 	}
 	if isConsent(h.Ev) {
 		return p.consentEvent(h, priv)

@@ -111,6 +111,8 @@ func readAct(d *statement.DSSE) (*act, error) {
 			return nil, err
 		}
 		return &act{head: &g.Head, body: g, obj: g.ID}, nil
+	case evidence.EscrowRequested, evidence.EscrowRefused, evidence.EscrowOpened:
+		return readEscrow(event, d)
 	case evidence.ConflictSet:
 		c, err := consent.ParseConflictSet(d)
 		if err != nil {
@@ -137,6 +139,9 @@ func readAct(d *statement.DSSE) (*act, error) {
 
 // recordAct decides who must have signed and who gets the opening, and records.
 func (s *section) recordAct(d *statement.DSSE, a *act) (evidence.Item, error) {
+	if evidence.IsEscrow(a.head.Ev) {
+		return s.recordEscrow(d, a)
+	}
 	pack, err := s.checkStatement(a.head)
 	if err != nil {
 		return evidence.Item{}, err

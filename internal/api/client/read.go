@@ -98,6 +98,20 @@ func (c *Client) Package(ctx context.Context, sha256 string) ([]byte, error) {
 	return c.named(ctx, wire.Path(wire.PathPackage, sha256), wire.Bytes, sha256, wire.MaxPackage)
 }
 
+// Escrow tells what happened to the escrow of a desk, from a leaf backwards; -1 is
+// from the latest.
+func (c *Client) Escrow(ctx context.Context, desk string, from int64) (page wire.Escrow, err error) {
+	q := url.Values{"from": {number(from)}}
+	err = c.get(ctx, wire.Path(wire.PathEscrow, desk), q, maxList, &page)
+	return page, err
+}
+
+// EscrowFile fetches a file of a desk's escrow and compares it with its hex
+// SHA-256. Only a custodian whom a release names gets it.
+func (c *Client) EscrowFile(ctx context.Context, desk string, epoch int64, sha256 string) ([]byte, error) {
+	return c.named(ctx, wire.Path(wire.PathEscrowFile, desk, number(epoch), sha256), wire.Bytes, sha256, wire.MaxPackage)
+}
+
 func (c *Client) named(ctx context.Context, path, media, name string, limit int64) ([]byte, error) {
 	data, err := c.read(ctx, ask{method: http.MethodGet, path: path, accept: media}, limit)
 	if err != nil {

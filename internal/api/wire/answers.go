@@ -105,3 +105,10 @@ type Holes struct {
 	Holes []int64 `json:"holes"` // indexes, ascending
 	V     int     `json:"v"`
 }
+
+// Escrow is a stretch of what happened to the escrow of a desk, oldest first.
+type Escrow struct {
+	Items []evidence.Item `json:"items"` // with n 0: these are no feed
+	Prev  int64           `json:"prev"`  // leaf from which to ask on backwards, -1 at the end
+	V     int             `json:"v"`
+}

@@ -31,6 +31,9 @@ const (
 	PathKey     = "/v1/keys/{rk}"
 	PathPackage = "/v1/packages/{sha256}"
 
+	PathEscrow     = "/v1/escrow/{d}"
+	PathEscrowFile = "/v1/escrow/{d}/{e}/{sha256}"
+
 	PathDirCheckpoint  = "/dir/checkpoint"
 	PathDirEntries     = "/dir/entries"
 	PathDirTile        = "/dir/tile/{tile}"
