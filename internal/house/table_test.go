@@ -47,6 +47,7 @@ var rooms = map[string]room{
 	"messaging/envelope":  {may: "internal/statement messaging", never: sql + http + keys + play + "ledger", pure: true},
 	"keys/keystore":       {may: "internal/filelock internal/statement", never: sql + http + play + "messaging ledger", pure: true},
 	"keys/vault":          {never: sql + "github.com/labstack/echo filippo.io/age messaging ledger keys/keystore " + play},
+	"keys/vault/officer":  {may: "keys/vault keys/keystore internal/statement", never: sql + "github.com/labstack/echo messaging ledger internal/exchange " + play, pure: true},
 	"keys/vault/operator": {may: "keys/vault ledger internal/shred", never: sql + "github.com/labstack/echo messaging keys/keystore internal/exchange " + play, pure: true},
 	"keys/escrow":         {may: "internal/statement", never: sql + http + keys + play + "messaging ledger", pure: true},
 
@@ -57,7 +58,7 @@ var rooms = map[string]room{
 	"internal/api/wire":    {may: "internal/evidence internal/statement messaging messaging/obligation", never: sql + http + seal + keys + play, pure: true},
 	"internal/api/request": {may: "internal/statement", never: sql + "github.com/labstack/echo " + seal + keys + play, pure: true},
 	"internal/api":         {may: facts + "internal/api/request internal/api/wire internal/exchange", never: sql + keys + play + "messaging/envelope internal/sqlstore"},
-	"internal/server":      {may: facts + "internal/api internal/exchange internal/shred internal/sqlstore internal/witness", never: keys + play + "messaging/envelope internal/office"},
+	"internal/server":      {may: facts + "internal/api internal/exchange internal/filelock internal/shred internal/sqlstore internal/witness keys/vault keys/vault/operator", never: "keys/keystore " + play + "messaging/envelope internal/office"},
 
 	// Watching: an institution cosigns, mirrors and checks.
 	"internal/witness": {may: "internal/filelock internal/statement ledger", never: sql + "github.com/labstack/echo " + seal + keys + play + "internal/exchange", pure: true},
@@ -72,7 +73,7 @@ var rooms = map[string]room{
 	"internal/ceremony": {may: "internal/script internal/statement keys/directory ledger", never: sql + http + seal + keys + play, pure: true},
 	"internal/cli":      {never: sql + http + seal + keys + play},
 	"cmd/odziv":         {may: facts + "keys/transparency internal/api/client internal/api/wire internal/ceremony internal/cli internal/observe internal/office internal/script internal/audit internal/witness keys/keystore keys/escrow messaging/envelope", never: sql + play + "github.com/labstack/echo internal/exchange internal/shred"},
-	"cmd/odzivd":        {may: facts + "internal/api internal/audit internal/cli internal/exchange internal/server internal/shred internal/sqlstore", never: keys + play + "messaging/envelope internal/office"},
+	"cmd/odzivd":        {may: facts + "internal/api internal/audit internal/cli internal/exchange internal/server internal/shred internal/sqlstore", never: "keys/keystore " + play + "messaging/envelope internal/office"},
 	"cmd/odziv-verify":  {may: facts + "internal/audit internal/cli internal/script", never: sql + http + seal + keys + play + "internal/office internal/exchange internal/shred"},
 	"cmd/odziv-demo":    {may: "*"},
 
@@ -109,7 +110,7 @@ var importers = map[string]string{
 	"github.com/pelletier/go-toml/v2":              "internal/rules internal/scenario",
 	"github.com/spf13/cobra":                       "internal/cli cmd/odziv cmd/odzivd cmd/odziv-verify cmd/odziv-demo",
 	"golang.org/x/mod/sumdb/tlog":                  "ledger ledger/storagetest internal/api internal/api/client internal/audit internal/audit/audittest internal/exchange internal/office internal/sqlstore internal/witness internal/observe internal/scenario internal/scenario/demo",
-	"golang.org/x/mod/sumdb/note":                  "ledger keys/vault/operator internal/witness internal/observe internal/audit internal/audit/audittest internal/exchange internal/office internal/scenario internal/scenario/demo",
+	"golang.org/x/mod/sumdb/note":                  "ledger keys/vault/operator internal/server internal/witness internal/observe internal/audit internal/audit/audittest internal/exchange internal/office internal/scenario internal/scenario/demo",
 	"golang.org/x/term":                            "cmd/odziv",
 	"testing":                                      "internal/api/apitest internal/audit/audittest internal/audit/second internal/exchange/storetest internal/pgtest internal/vaulttest ledger/storagetest",
 }

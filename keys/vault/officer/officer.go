@@ -206,7 +206,7 @@ func (p place) verify(ctx context.Context, k *keystore.Keystore) error {
 		err = fmt.Errorf("%w: the entry lacks %d desk keys", vault.ErrAnswer, added)
 	}
 	if err == nil {
-		_, err = there.Signer().Sign(ctx, []byte("odziv: do you sign?\n")) // verified there
+		_, err = there.Signer().Sign(ctx, []byte("\x00odziv: this signature only shows that the key signs")) // verified there
 	}
 	return err
 }
