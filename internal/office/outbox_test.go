@@ -3,11 +3,13 @@ package office_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,6 +17,7 @@ import (
 	"github.com/odziv/odziv/internal/exchange"
 	"github.com/odziv/odziv/internal/office"
 	"github.com/odziv/odziv/internal/scenario/demo"
+	"github.com/odziv/odziv/internal/statement"
 	"github.com/odziv/odziv/messaging"
 )
 
@@ -151,8 +154,8 @@ func TestResumeSet(t *testing.T) {
 	}
 }
 
-// What was too long on its way is sealed again, under a fresh id, attachments
-// and all; so is what was sealed to a key that is no more used.
+// What was too long on its way is sealed again under its id, its attachments
+// staying as they are; so is what was sealed to a key that is no more used.
 func TestSealedAgain(t *testing.T) {
 	w := open(t)
 	from, to := desk(t, w, "swc-kraljevo", "legal"), desk(t, w, "hppo-kraljevo", "registry")
@@ -175,10 +178,16 @@ func TestSealedAgain(t *testing.T) {
 			_, err := p.Send(t.Context(), d)
 			id := unsent(t, err)
 			meanwhile(t)
-			all, err := at(t, w, from, 0, dir).Resume(t.Context(), id)
+			before := partsSigned(t, dir, id, 0)
+			again := at(t, w, from, 0, dir)
+			again.net.failing(nil)
+			all, err := again.Resume(t.Context(), id)
 			check(t, err)
-			if all[0].Msg == id {
-				t.Error("sealed again under the same id")
+			if n := again.net.count("PUT /v1/messages/" + id + "/parts/1"); n != 0 || all[0].Msg != id {
+				t.Errorf("%s for %s, the attachment sent %d times more", all[0].Msg, id, n)
+			}
+			if after := partsOf(t, all[0]); !slices.Equal(after, before) {
+				t.Errorf("attachments %v, were %v", after, before)
 			}
 			reader := at(t, w, to, 0, "")
 			opened, err := reader.Read(t.Context(), to.ID, all[0].Msg)
@@ -190,6 +199,25 @@ func TestSealedAgain(t *testing.T) {
 			}
 		})
 	}
+}
+
+// partsSigned are the attachments that a kept message of the outbox names.
+func partsSigned(t *testing.T, dir, id string, i int) []messaging.Part {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(dir, "outbox", id, fmt.Sprintf("%d.notice.json", i)))
+	check(t, err)
+	d, err := statement.ParseDSSE(raw)
+	check(t, err)
+	n, err := messaging.Parse(d)
+	check(t, err)
+	return n.Core.Parts
+}
+
+func partsOf(t *testing.T, s office.Sent) []messaging.Part {
+	t.Helper()
+	n, err := messaging.Parse(s.Priv.Stmt)
+	check(t, err)
+	return n.Core.Parts
 }
 
 // What the exchange refuses is not kept; nobody could send it.

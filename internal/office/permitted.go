@@ -26,7 +26,8 @@ func no(code, format string, args ...any) error {
 	return &Refused{Code: code, Detail: fmt.Sprintf(format, args...)}
 }
 
-// route asks the matrix and wants every recipient to have a key.
+// route asks the matrix. Whether each recipient has a key is asked where the
+// message is sealed: what must wait for one is kept.
 func (o *Office) route(d *Draft, pack *rules.Pack, _ *rules.Kind) error {
 	if len(d.To) == 0 {
 		return no("to", "name at least one recipient")
@@ -44,9 +45,6 @@ func (o *Office) route(d *Draft, pack *rules.Pack, _ *rules.Kind) error {
 		if !slices.Contains(allowed, d.Basis.Code) {
 			return &Refused{Code: "basis", Desk: to, Detail: fmt.Sprintf("%s may not go from %s to %s on basis %q; permitted: %v",
 				d.Kind, from, dir.TypeOfDesk(to), d.Basis.Code, allowed)}
-		}
-		if _, _, err := o.sealingEpoch(to, d.Urg); err != nil {
-			return err
 		}
 	}
 	return nil

@@ -8,8 +8,6 @@ import (
 	"io"
 	"slices"
 
-	"filippo.io/age"
-
 	"github.com/odziv/odziv/internal/api/wire"
 	"github.com/odziv/odziv/internal/evidence"
 	"github.com/odziv/odziv/internal/rules"
@@ -143,19 +141,6 @@ func (o *Office) unseal(ctx context.Context, desk string, l Letter) (*envelope.O
 	defer body.Close()
 	opened, err := envelope.Open(ctx, l.notice.DSSE, key, id, desk, body)
 	return opened, sender, err
-}
-
-// deskKey finds a desk's epoch key in the keystore, else in the package that
-// was wrapped for this officer.
-func (o *Office) deskKey(ctx context.Context, desk string, epoch int64) (*age.HybridIdentity, error) {
-	if id, ok := o.Keys.DeskIdentity(desk, epoch); ok {
-		return id, nil
-	}
-	id, err := o.openPackage(ctx, desk, epoch)
-	if err != nil {
-		return nil, fmt.Errorf("office: key %d of desk %s: %w", epoch, desk, err)
-	}
-	return id, o.Keys.AddDeskEpoch(desk, epoch, id)
 }
 
 func (o *Office) reportFailure(ctx context.Context, desk string, l Letter, code string) error {

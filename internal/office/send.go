@@ -25,12 +25,22 @@ type Sent struct {
 	Cautions []Caution // about the keys and the directory it was sealed by
 }
 
-// Unsent says that it is not known whether a message, or a set, arrived: the
-// exchange did not answer, or the program was interrupted. What was sealed is
-// kept; [Office.Resume] goes on with it and never sends it twice.
+// Unsent says that a message, or a set, is not known to have arrived: the exchange
+// did not answer, the program was interrupted, or it must wait for the key of a
+// desk. What was written is kept, sealed; [Office.Resume] goes on with it and never
+// sends it twice.
 type Unsent struct {
 	ID  string // of the message or the set
 	Err error
+}
+
+// Waits is the desk whose key the message waits for, "" if it waits for nobody's.
+func (u *Unsent) Waits() (desk string) {
+	var refused *Refused
+	if errors.As(u.Err, &refused) {
+		return refused.Desk
+	}
+	return ""
 }
 
 func (u *Unsent) Error() string { return u.ID + " is not sent yet: " + u.Err.Error() }
@@ -41,6 +51,9 @@ type parcel struct {
 	set string // "" for a message
 	all []*prepared
 	box *box
+
+	asked bool // an earlier run may have brought parts to the exchange
+	there bool // all attachments are at the exchange
 }
 
 // prepared is one message of a parcel, its attachments sealed.
@@ -61,7 +74,7 @@ func (p *parcel) id() string {
 }
 
 // Send seals one message and submits it. When a recipient rotated its key
-// meanwhile, it is sealed again under a fresh id, once.
+// meanwhile, its body is sealed again, once; the attachments stay as they are.
 func (o *Office) Send(ctx context.Context, d Draft) (Sent, error) {
 	all, err := o.send(ctx, "", []Draft{d})
 	if err != nil {
@@ -152,9 +165,21 @@ func (p *parcel) sealFile(ctx context.Context, i, n int, f envelope.File) error 
 	return errors.Join(err, spool.Sync(), spool.Close())
 }
 
-// Resume goes on with a parcel that was interrupted. What arrived the first
-// time is answered as it was then.
+// Resume goes on with a parcel that was interrupted, or waited. What arrived the
+// first time is answered as it was then.
 func (o *Office) Resume(ctx context.Context, id string) ([]Sent, error) {
+	return o.resume(ctx, id, func(*parcel) error { return nil })
+}
+
+// ResumeUrgent is [Office.Resume] for a parcel that waits for a desk's key and can
+// not wait any longer: every message of it becomes immediate, where the rules
+// permit that of its kind. One that was signed already may have arrived, and goes
+// as it was signed or not at all.
+func (o *Office) ResumeUrgent(ctx context.Context, id string) ([]Sent, error) {
+	return o.resume(ctx, id, o.hasten)
+}
+
+func (o *Office) resume(ctx context.Context, id string, change func(*parcel) error) ([]Sent, error) {
 	if err := o.Sync(ctx); err != nil {
 		return nil, err
 	}
@@ -162,7 +187,28 @@ func (o *Office) Resume(ctx context.Context, id string) ([]Sent, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.asked = true
+	if err := change(p); err != nil {
+		return nil, errors.Join(err, p.box.release())
+	}
 	return o.deliver(ctx, p)
+}
+
+// hasten makes every message of a parcel immediate.
+func (o *Office) hasten(p *parcel) error {
+	for i, m := range p.all {
+		if m.sealed != nil {
+			return &Refused{Code: "signed", Detail: "it was signed with its urgency already and may have arrived: go on with it as it is"}
+		}
+		if m.draft.Urg == messaging.Immediate {
+			continue
+		}
+		m.draft.Urg = messaging.Immediate
+		if err := o.fill(m.draft); err != nil {
+			return p.named(i, len(p.all), err)
+		}
+	}
+	return p.box.keepDrafts(p, o.Keys.Recipient())
 }
 
 // deliver uploads and submits until the exchange has answered.
@@ -173,22 +219,42 @@ func (o *Office) deliver(ctx context.Context, p *parcel) ([]Sent, error) {
 		if err == nil {
 			return o.answered(p, items)
 		}
-		if try > 0 || !sealAgain(err) {
+		if IsCode(err, "epoch_stale") { // nothing was recorded: it is signed again when its time has come
+			err = errors.Join(err, o.cure(p, err))
+		}
+		if try > 0 || !curable(err) {
 			return nil, p.unsent(err)
 		}
 		if err := o.Sync(ctx); err != nil {
 			return nil, p.unsent(err)
 		}
-		if err := p.move(o.Keys.Recipient()); err != nil {
+		if err := o.cure(p, err); err != nil {
 			return nil, p.unsent(err)
 		}
 	}
 }
 
-// sealAgain reports whether sealing again cures a refusal: a recipient's key
-// changed, or too much time passed since the first time.
-func sealAgain(err error) bool {
-	return IsCode(err, "epoch_old") || IsCode(err, "dir_unknown") || IsCode(err, "created")
+// curable reports whether another try may succeed: a recipient's key changed, too
+// much time passed since the message was signed, or parts were swept at the
+// exchange while it waited. None of these is recorded, and none spends the id.
+func curable(err error) bool {
+	return IsCode(err, "epoch_old") || IsCode(err, "dir_unknown") || IsCode(err, "created") || IsCode(err, "part_missing")
+}
+
+// cure makes the parcel ready for the next try. Its messages keep their ids: the
+// exchange has just said that it recorded nothing under them, so a body may be
+// sealed again and take the place of the one that nobody accepted. Attachments are
+// sealed to the message's own key and know nothing of the desks'; they are not
+// touched, nor sent again unless they went missing.
+func (o *Office) cure(p *parcel, err error) error {
+	if IsCode(err, "part_missing") {
+		p.asked, p.there = true, false
+		return nil
+	}
+	for _, m := range p.all {
+		m.sealed = nil
+	}
+	return p.box.keepDrafts(p, o.Keys.Recipient())
 }
 
 // unsent keeps what may yet be delivered, and drops what was refused for good.
@@ -200,21 +266,30 @@ func (p *parcel) unsent(err error) error {
 	if errors.As(err, &problem) {
 		final = problem.Final()
 	}
-	if final || !p.box.lasting {
+	if (final && !waits(err)) || !p.box.lasting {
 		return errors.Join(err, p.box.remove())
 	}
 	return &Unsent{ID: p.id(), Err: err}
 }
 
+// waits reports whether what is refused now may be sent later as it is: a desk has
+// no key yet, or none that others confirmed, or must renew it first.
+func waits(err error) bool {
+	var refused *Refused
+	if errors.As(err, &refused) {
+		return refused.Code == "epoch" || refused.Code == "epoch_provisional" || refused.Code == "epoch_stale"
+	}
+	return IsCode(err, "epoch_stale") || IsCode(err, "epoch_old")
+}
+
 // attempt does everything once; whatever is at the exchange already is not sent
 // again.
 func (o *Office) attempt(ctx context.Context, p *parcel) ([]evidence.Item, error) {
-	for i, m := range p.all {
-		for n := range m.sealer.Parts() {
-			if err := o.uploadFile(ctx, p, i, n+1); err != nil {
-				return nil, err
-			}
-		}
+	if err := o.keysReady(p); err != nil {
+		return nil, err
+	}
+	if err := o.uploadFiles(ctx, p); err != nil {
+		return nil, err
 	}
 	for i, m := range p.all {
 		if m.sealed == nil {
@@ -233,6 +308,59 @@ func (o *Office) attempt(ctx context.Context, p *parcel) ([]evidence.Item, error
 		}
 	}
 	return o.submit(ctx, p)
+}
+
+// keysReady refuses what must wait for a desk's key before any part of it is sent.
+func (o *Office) keysReady(p *parcel) error {
+	for i, m := range p.all {
+		if m.sealed != nil {
+			continue
+		}
+		for _, desk := range append(slices.Clone(m.draft.To), m.draft.Desk) {
+			if _, _, err := o.sealingEpoch(desk, m.draft.Urg); err != nil {
+				return p.named(i, len(p.all), err)
+			}
+		}
+	}
+	return nil
+}
+
+// uploadFiles brings the attachments to the exchange that are not there in full.
+func (o *Office) uploadFiles(ctx context.Context, p *parcel) error {
+	if p.there {
+		return nil
+	}
+	for i, m := range p.all {
+		parts := m.sealer.Parts()
+		have, err := o.arrived(ctx, p, m.draft.Msg, len(parts))
+		if err != nil {
+			return err
+		}
+		for n, part := range parts {
+			if have[n+1] == part.Len {
+				continue
+			}
+			if err := o.uploadFile(ctx, p, i, n+1); err != nil {
+				return err
+			}
+		}
+	}
+	p.there = true
+	return nil
+}
+
+// arrived is how many bytes of each part the exchange has, as far as an earlier
+// run may have brought any.
+func (o *Office) arrived(ctx context.Context, p *parcel, msg string, parts int) (map[int]int64, error) {
+	have := map[int]int64{}
+	if !p.asked || parts == 0 {
+		return have, nil
+	}
+	states, err := o.Client.Uploads(ctx, msg)
+	for _, s := range states {
+		have[s.Part] = s.Size
+	}
+	return have, err
 }
 
 func (o *Office) uploadFile(ctx context.Context, p *parcel, i, n int) error {
@@ -263,26 +391,6 @@ func (o *Office) submit(ctx context.Context, p *parcel) ([]evidence.Item, error)
 		return nil, err
 	}
 	return o.Client.PutSet(ctx, p.set, raw)
-}
-
-// move begins a parcel anew under fresh ids: a part at the exchange is never
-// overwritten, and a signed time cannot be changed.
-func (p *parcel) move(recipient string) error {
-	for _, m := range p.all {
-		fresh := statement.NewID(statement.Message)
-		for _, other := range p.all {
-			for i := range other.draft.Acts {
-				if other.draft.Acts[i].Of == m.draft.Msg {
-					other.draft.Acts[i].Of = fresh
-				}
-			}
-		}
-		m.draft.Msg, m.sealed = fresh, nil
-		if err := m.sealer.Move(fresh); err != nil {
-			return err
-		}
-	}
-	return p.box.keepDrafts(p, recipient)
 }
 
 // answered checks that the answers are the openings of what was sent.
