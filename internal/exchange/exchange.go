@@ -17,14 +17,20 @@ import (
 	"github.com/odziv/odziv/ledger"
 )
 
-// Config is what an Exchange is made of. All members are required.
+// Config is what an Exchange is made of. All members but Signs are required.
 type Config struct {
 	Store   Store
 	Clock   Clock
 	Host    string // of the origins "<host>/dir" and "<host>/ev"
 	Packs   *rules.Set
 	Periods shred.PeriodWrapper // wraps the period keys of the shred layer
-	Log     *slog.Logger
+
+	// Signs reports whether this server signs checkpoints with a key. A policy
+	// that names another for a log is refused: nobody could sign under it. nil
+	// lets any pass.
+	Signs func(vkey string) bool
+
+	Log *slog.Logger
 }
 
 // Exchange is one server's use cases. It is safe for concurrent use between

@@ -23,15 +23,15 @@ import (
 // but what one of Keys signed.
 type Mirror struct {
 	Files fs.FS
-	Keys  map[ledger.Log]note.Verifier // of both trees
+	Keys  map[ledger.Log][]note.Verifier // of both trees, those that were renewed among them
 }
 
-// Trust makes the key of a log one of Keys.
+// Trust adds a key of a log to Keys.
 func (m *Mirror) Trust(log ledger.Log, key ledger.Signer) {
 	if m.Keys == nil {
-		m.Keys = map[ledger.Log]note.Verifier{}
+		m.Keys = map[ledger.Log][]note.Verifier{}
 	}
-	m.Keys[log] = key.Verifier()
+	m.Keys[log] = append(m.Keys[log], key.Verifier())
 }
 
 // Imported says what became of one tree: it had From entries and has To; the
@@ -128,7 +128,7 @@ type importer struct {
 	store    Store
 	log      ledger.Log
 	src      ledger.TileSource
-	key      note.Verifier
+	keys     []note.Verifier
 	to       ledger.Checkpoint
 	note     []byte
 	head     ledger.Head // of the store, as far as it was imported
@@ -166,14 +166,25 @@ func (m Mirror) open(log ledger.Log) (*importer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &importer{log: log, src: ledger.FSTiles(files), key: m.Keys[log]}
+	t := &importer{log: log, src: ledger.FSTiles(files), keys: m.Keys[log]}
 	if t.note, err = readNote(files); err != nil {
 		return nil, fmt.Errorf("%w: %s/checkpoint: %w", ErrMirror, log, err)
 	}
-	if t.to, err = ledger.ParseCheckpoint(t.note, t.key); err != nil {
+	if t.to, err = signedByAny(t.note, t.keys); err != nil {
 		return nil, fmt.Errorf("%w: %s/checkpoint: not signed by this ledger's key: %w", ErrMirror, log, err)
 	}
 	return t, nil
+}
+
+// signedByAny verifies a checkpoint under one of several keys.
+func signedByAny(signed []byte, keys []note.Verifier) (c ledger.Checkpoint, err error) {
+	err = errors.New("no key is known")
+	for _, key := range keys {
+		if c, err = ledger.ParseCheckpoint(signed, key); err == nil {
+			return c, nil
+		}
+	}
+	return ledger.Checkpoint{}, err
 }
 
 // Genesis is the first entry of the mirror's directory, proven: where nothing
@@ -388,19 +399,19 @@ func (t *importer) publish(ctx context.Context, tx Tx, at int64, dir *directory.
 		names := policy.Cosigned(t.note)
 		p.Cosigs, p.Quorum = len(names), policy.Met(names)
 	}
-	p.Note = ownFirst(t.note, t.key)
+	p.Note = ownFirst(t.note, t.keys)
 	return tx.PublishCheckpoint(ctx, t.log, p)
 }
 
-// ownFirst puts the log's own signature before those of others, where whoever
+// ownFirst puts the log's own signatures before those of others, where whoever
 // asks witnesses again looks for it.
-func ownFirst(signed []byte, key note.Verifier) []byte {
+func ownFirst(signed []byte, keys []note.Verifier) []byte {
 	text, sigs, _ := bytes.Cut(signed, []byte("\n\n"))
 	text = append(bytes.Clone(text), "\n\n"...)
 	var first, others []byte
 	for line := range bytes.Lines(sigs) {
-		if _, err := ledger.ParseCheckpoint(slices.Concat(text, line), key); err == nil {
-			first = line
+		if _, err := signedByAny(slices.Concat(text, line), keys); err == nil {
+			first = append(first, line...)
 		} else {
 			others = append(others, line...)
 		}

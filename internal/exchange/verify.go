@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -59,11 +60,10 @@ func checkTrees(ctx context.Context, v View, dir *directory.State) ([]Finding, e
 	for _, log := range ledger.Logs {
 		var known []note.Verifier
 		if dir != nil {
-			key, err := ledger.ParseVerifierKey(vkeyOf(dir, log))
-			if err != nil {
+			var err error
+			if known, err = keysOf(dir.View, log); err != nil {
 				return found, err
 			}
-			known = append(known, key)
 		}
 		broken, err := ledger.Check(ctx, v, log, known...)
 		if err != nil {
@@ -76,11 +76,26 @@ func checkTrees(ctx context.Context, v View, dir *directory.State) ([]Finding, e
 	return found, nil
 }
 
-func vkeyOf(dir *directory.State, log ledger.Log) string {
-	if log == ledger.Dir {
-		return dir.Logs().Dir
+// keysOf are the keys that a directory names for a log, or ever named: what an
+// old one signed stays signed.
+func keysOf(dir directory.View, log ledger.Log) (keys []note.Verifier, err error) {
+	var have []string
+	for n := dir.N(); n >= 1; n-- {
+		logs := dir.At(n).Logs()
+		vkey := logs.Ev
+		if log == ledger.Dir {
+			vkey = logs.Dir
+		}
+		if slices.Contains(have, vkey) {
+			continue
+		}
+		key, err := ledger.ParseVerifierKey(vkey)
+		if err != nil {
+			return nil, err
+		}
+		have, keys = append(have, vkey), append(keys, key)
 	}
-	return dir.Logs().Ev
+	return keys, nil
 }
 
 // Rebuild drops every derived table and derives it anew, in one transaction.
