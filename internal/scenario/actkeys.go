@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/odziv/odziv/internal/scenario/demo"
 	"github.com/odziv/odziv/keys/directory"
@@ -29,6 +30,10 @@ func (c *cast) performKeys(ctx context.Context, s *Step) (done bool, err error) 
 			err = o.Acknowledge(ctx, desk.ID)
 		}
 		return true, err
+	case s.Share != nil:
+		return true, c.share(ctx, s.Share)
+	case s.Accept != nil:
+		return true, c.accept(ctx, s.Accept.Who)
 	case s.Cheat != nil:
 		return true, c.operator.cheat(s.Cheat.What)
 	case s.Steal != nil:
@@ -54,4 +59,41 @@ func (a *Actor) officerOf(d *demo.Desk) *demo.Officer {
 		return nil
 	}
 	return d.Officers[max(a.Officer, 1)-1]
+}
+
+// share hands earlier keys on; the colleague's program takes them.
+func (c *cast) share(ctx context.Context, s *Share) error {
+	o, desk, err := c.office(ctx, s.Who)
+	if err != nil {
+		return err
+	}
+	if _, err := o.ShareEpochs(ctx, desk.ID, c.f.pack.Family, c.officers[s.To].ID, nil); err != nil {
+		return err
+	}
+	colleague, _, err := c.office(ctx, s.To)
+	if err != nil {
+		return err
+	}
+	taken, err := colleague.TakeShares(ctx, desk.ID)
+	if err == nil && len(taken) == 0 {
+		err = fmt.Errorf("%s took no key", s.To)
+	}
+	return err
+}
+
+// accept looks at every change that the actor's program warns of.
+func (c *cast) accept(ctx context.Context, actor string) error {
+	o, _, err := c.office(ctx, actor)
+	if err != nil {
+		return err
+	}
+	if err := o.Sync(ctx); err != nil {
+		return err
+	}
+	var entries []int64
+	for _, change := range o.Unexpected("") {
+		entries = append(entries, change.Idx)
+	}
+	_, err = o.Accept(entries...)
+	return err
 }

@@ -233,6 +233,9 @@ func saidNo(err error) (noSaid, bool) {
 	if errors.As(err, &lie) {
 		return noSaid{by: "program", code: "lie", detail: lie.What}, true
 	}
+	if errors.Is(err, office.ErrUnexpected) {
+		return noSaid{by: "program", code: "unexpected", detail: err.Error()}, true
+	}
 	var problem *wire.Problem
 	if errors.As(err, &problem) {
 		return noSaid{by: "exchange", code: problem.Code, detail: strings.Trim(problem.Detail+"; "+problem.Hint, "; ")}, true

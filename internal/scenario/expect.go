@@ -99,6 +99,8 @@ func (c *cast) examine(ctx context.Context, what any) ([]string, error) {
 		err = c.proofHolds(ctx, e, d)
 	case *DeskExpect:
 		err = c.deskHolds(ctx, e, d)
+	case *WatchExpect:
+		err = c.watchHolds(ctx, e, d)
 	case *ReadingExpect:
 		err = c.readingHolds(ctx, e, d)
 	case *DumpExpect:

@@ -14,6 +14,7 @@ type Expect struct {
 	Grant   []*GrantExpect   `toml:"grant"`
 	Proof   []*ProofExpect   `toml:"proof"`
 	Desk    []*DeskExpect    `toml:"desk"`
+	Watch   []*WatchExpect   `toml:"watch"`
 	Reading []*ReadingExpect `toml:"reading"`
 	Dump    []*DumpExpect    `toml:"dump"`
 }

@@ -2,10 +2,12 @@ package scenario
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"filippo.io/age"
 
@@ -18,13 +20,14 @@ import (
 // deskHolds looks at the keys of a desk in the directory as its actor verified
 // it.
 func (c *cast) deskHolds(ctx context.Context, e *DeskExpect, d *differences) error {
-	o, desk, err := c.office(ctx, e.Of)
+	o, _, err := c.office(ctx, cmp.Or(e.By, e.Of))
 	if err == nil {
 		err = o.Sync(ctx)
 	}
 	if err != nil {
 		return err
 	}
+	desk := c.desks[e.Of]
 	dir := o.Directory()
 	epoch, _ := dir.ActiveEpoch(desk.ID)
 	_, stale := dir.Stale(desk.ID, o.Now())
@@ -33,6 +36,28 @@ func (c *cast) deskHolds(ctx context.Context, e *DeskExpect, d *differences) err
 	equal(d, "readers", e.Readers, len(epoch.Pkg))
 	equal(d, "stale", e.Stale, stale)
 	equal(d, "members", e.Members, len(known.Members))
+	return nil
+}
+
+// watchHolds looks at what an actor's program warns of.
+func (c *cast) watchHolds(ctx context.Context, e *WatchExpect, d *differences) error {
+	o, _, err := c.office(ctx, e.At)
+	if err == nil {
+		err = o.Sync(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	adds := []string{}
+	changes := o.Unexpected("")
+	for _, change := range changes {
+		for _, a := range change.Adds {
+			adds = append(adds, a.What)
+		}
+	}
+	slices.Sort(adds)
+	equal(d, "unexpected", e.Unexpected, len(changes))
+	d.sets("adds", e.Adds, slices.Compact(adds))
 	return nil
 }
 

@@ -67,6 +67,8 @@ type Step struct {
 	Lost        *Turnover `toml:"lost"`
 	Rotate      *Rotate   `toml:"rotate"`
 	Acknowledge *Turnover `toml:"acknowledge"`
+	Share       *Share    `toml:"share"`
+	Accept      *Turnover `toml:"accept"`
 	Steal       *Steal    `toml:"steal"`
 	Cheat       *Cheat    `toml:"cheat"`
 

@@ -18,6 +18,13 @@ type Rotate struct {
 	Why string `toml:"why" is:"must code"`
 }
 
+// Share wraps earlier keys of the desk for a colleague, on record; she takes
+// them at once.
+type Share struct {
+	Who string `toml:"who" is:"must actor"`
+	To  string `toml:"to" is:"must actor"`
+}
+
 // Steal copies an officer's keystore, passphrase and all.
 type Steal struct {
 	As   string `toml:"as" is:"must name"`
@@ -28,11 +35,21 @@ type Steal struct {
 // everybody.
 type DeskExpect struct {
 	Of string `toml:"of" is:"must actor"`
+	By string `toml:"by" is:"actor"` // whose program looks; empty: the desk's own
 
 	Epoch   *int  `toml:"epoch" check:""`   // that senders use; 0: none
 	Readers *int  `toml:"readers" check:""` // for how many it was wrapped
 	Stale   *bool `toml:"stale" check:""`   // it must be renewed
 	Members *int  `toml:"members" check:""`
+}
+
+// WatchExpect is about what an actor's program warns of: changes of who can read
+// for her desks that she has not accepted yet.
+type WatchExpect struct {
+	At string `toml:"at" is:"must actor"`
+
+	Unexpected *int     `toml:"unexpected" check:""`     // entries of the directory
+	Adds       []string `toml:"adds" check:"" is:"adds"` // what they add, each sort once, sorted
 }
 
 // ReadingExpect says what becomes of somebody's attempt to read a message: an

@@ -16,6 +16,10 @@ func (c *cast) tellKeys(e *Entry, s *Step) {
 		did("rotate", s.Rotate.Who)
 	case s.Acknowledge != nil:
 		did("acknowledge", s.Acknowledge.Who)
+	case s.Share != nil:
+		did("share", s.Share.Who)
+	case s.Accept != nil:
+		did("accept", s.Accept.Who)
 	case s.Cheat != nil && s.Cheat.What == cheatNothing:
 		e.add("did", phrases["honest"])
 	case s.Cheat != nil:

@@ -4,6 +4,7 @@ import (
 	"github.com/odziv/odziv/consent"
 	"github.com/odziv/odziv/internal/evidence"
 	"github.com/odziv/odziv/keys/directory"
+	"github.com/odziv/odziv/keys/transparency"
 	"github.com/odziv/odziv/messaging"
 	"github.com/odziv/odziv/messaging/obligation"
 )
@@ -24,7 +25,10 @@ var words = map[string][]string{
 	"status":  statuses(),
 	"event":   events(),
 	"role":    directory.Roles,
-	"cheat":   {cheatKey, cheatNothing},
+	"adds": {transparency.AddsReader, transparency.AddsKey, transparency.AddsTerm, transparency.AddsRole, transparency.AddsPackage,
+		transparency.AddsMaker, transparency.AddsEscrow, transparency.AddsChecker, transparency.AddsFormer, transparency.AddsRegistrar,
+		transparency.AddsRoot, transparency.AddsCustodian, transparency.AddsThreshold, transparency.AddsObserver, transparency.AddsCustodianKey},
+	"cheat": {cheatKey, cheatNothing},
 }
 
 func states() []string {

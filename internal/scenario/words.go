@@ -38,6 +38,7 @@ var phrases = map[string]Text{
 	"acknowledge": {"%s: a second person confirms the new key. Senders use it from now on.", "%s: друго лице потврђује нови кључ. Пошиљаоци га од сада користе."},
 	"share":       {"%s hands earlier keys of the desk to a colleague, on record.", "%s предаје раније кључеве јединице колегиници, уз запис."},
 	"steal":       {"%s: somebody copies an officer's keys.", "%s: неко копира кључеве службеника."},
+	"accept":      {"%s: an officer looks at who was added, and finds it right.", "%s: службеник проверава ко је додат и налази да је у реду."},
 	"cheat":       {"Whoever runs the exchange answers with a key of its own.", "Ко води размену, одговара сопственим кључем."},
 	"honest":      {"Whoever runs the exchange answers honestly again.", "Ко води размену, опет одговара поштено."},
 	"opened":      {"Owed from now on: %s. %s → %s, until %s.", "Од сада се дугује: %s. %s → %s, до %s."},

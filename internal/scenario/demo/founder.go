@@ -122,7 +122,7 @@ func (f *founder) enrol(ctx context.Context, d *Desk) (*Officer, error) {
 	}
 	public := o.Keys.Signer().Public()
 	body := &directory.OfficerEnrol{Ed: public, I: f.member.ID, Key: statement.KeyID(public), NA: now + term, NB: now,
-		Rcp: o.Keys.Recipient(), Roles: roles(d.Fn), U: o.ID}
+		Rcp: o.Keys.Recipient(), Roles: d.roles(), U: o.ID}
 	return o, f.put(ctx, "officer.enrol", &body.Head, body, signers(f.member.registrars...)...)
 }
 

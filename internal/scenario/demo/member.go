@@ -79,8 +79,16 @@ func (o *Officer) Office(ctx context.Context) (*office.Office, error) {
 	return at, nil
 }
 
-// roles an officer has at a desk of a function.
-func roles(fn string) []string {
+// roles the next officer of a desk has. The first may hand earlier keys of the
+// desk to a new colleague.
+func (d *Desk) roles() []string {
+	if len(d.Officers) == 0 && d.Fn != directory.Rep {
+		return append(rolesOf(d.Fn), office.RoleDeskKey)
+	}
+	return rolesOf(d.Fn)
+}
+
+func rolesOf(fn string) []string {
 	switch fn {
 	case "duty", "head":
 		return []string{"member", fn}
