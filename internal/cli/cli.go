@@ -16,6 +16,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -75,16 +77,28 @@ func (e *ended) Error() string { return fmt.Sprintf("ended with exit code %d", e
 type Explainer func(err error) (hint string, code int)
 
 // Run executes a program until it ends or is interrupted, and returns its exit
-// code. With --json among the arguments, a failure too is printed as JSON.
+// code. With --json among the arguments, a failure too is printed as JSON. What
+// the program holds in memory stays there: see [seal].
 func Run(root *cobra.Command, explain Explainer) int {
+	if err := seal(); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: error: cannot keep what this program holds out of core dumps: %v\n", root.Name(), err)
+		return Failed
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	return Line(ctx, root, os.Args[1:], explain)
+}
+
+// Line executes one command line of a program that goes on afterwards, and
+// returns what would be its exit code. args are for what cobra refuses before it
+// has read them.
+func Line(ctx context.Context, root *cobra.Command, args []string, explain Explainer) int {
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return &Error{Err: err, Hint: "see --help", Code: Usage}
 	})
 	started := watch(root)
-	cmd, err := root.ExecuteContextC(ctx)
+	cmd, err := execute(ctx, root)
 	if err == nil {
 		return OK
 	}
@@ -95,8 +109,41 @@ func Run(root *cobra.Command, explain Explainer) int {
 		err = &Error{Err: err, Hint: "see --help", Code: Usage}
 	}
 	hint, code := reason(err, explain)
-	report(cmd, root.Name(), err, hint, code)
+	report(cmd, root.Name(), slices.Contains(args, "--json"), err, hint, code)
 	return code
+}
+
+// execute turns a panic into an error that says where and of what kind it was,
+// and not what it said: that may be anything the program holds.
+func execute(ctx context.Context, root *cobra.Command) (cmd *cobra.Command, err error) {
+	cmd = root
+	defer func() {
+		if r := recover(); r != nil {
+			err = &Error{Err: fmt.Errorf("this program made a mistake (%T at %s) and stopped", r, where()),
+				Hint: "nothing more was done; report these words to whoever gave you the program, and run odziv status before you go on", Code: Failed}
+		}
+	}()
+	return root.ExecuteContextC(ctx)
+}
+
+// where is the place of a panic, as FILE:LINE without folders.
+func where() string {
+	frames := runtime.CallersFrames(callers())
+	for panicked := false; ; {
+		f, more := frames.Next()
+		if panicked && !strings.HasPrefix(f.Function, "runtime.") {
+			return fmt.Sprintf("%s:%d", filepath.Base(f.File), f.Line)
+		}
+		panicked = panicked || f.Function == "runtime.gopanic"
+		if !more {
+			return "an unknown place"
+		}
+	}
+}
+
+func callers() []uintptr {
+	pcs := make([]uintptr, 64)
+	return pcs[:runtime.Callers(1, pcs)]
 }
 
 // watch notes whether any command began its work. A command that only has
@@ -145,9 +192,9 @@ func reason(err error, explain Explainer) (string, int) {
 	return hint, code
 }
 
-func report(cmd *cobra.Command, program string, err error, hint string, code int) {
+func report(cmd *cobra.Command, program string, json bool, err error, hint string, code int) {
 	// A command line that cobra refuses may not have been read to its --json.
-	if JSON(cmd) || slices.Contains(os.Args, "--json") {
+	if JSON(cmd) || json {
 		Print(os.Stdout, map[string]any{"error": oneLine(err), "hint": hint, "exit": code})
 		return
 	}

@@ -89,6 +89,29 @@ func run(t *testing.T, root *cobra.Command) (code int, out, errs string) {
 	return code, stdout(), stderr()
 }
 
+// A panic ends a command with where it was, and without what it said.
+func TestRunPanic(t *testing.T) {
+	const secret = "AGE-SECRET-KEY-PQ-1CANARY"
+	for name, cause := range map[string]func(){
+		"text":  func() { panic(secret) },
+		"error": func() { panic(errors.New(secret)) },
+		"nil":   func() { var m map[string]int; m[secret] = 1 },
+		"index": func() { _ = []byte(secret)[len(os.Args)+1000] },
+	} {
+		for _, args := range [][]string{{"boom"}, {"boom", "--json"}} {
+			root := program(nil, args...)
+			root.AddCommand(&cobra.Command{Use: "boom", RunE: func(*cobra.Command, []string) error { cause(); return nil }})
+			code, out, errs := run(t, root)
+			if code != Failed || !strings.Contains(out+errs, "made a mistake") || !strings.Contains(out+errs, "at cli_test.go:") {
+				t.Errorf("%s: %d %q %q", name, code, out, errs)
+			}
+			if strings.Contains(out+errs, "CANARY") || strings.Contains(out+errs, "goroutine") {
+				t.Errorf("%s: it says what it held: %q %q", name, out, errs)
+			}
+		}
+	}
+}
+
 // Every way a program can end, as a person and as a script sees it.
 func TestRun(t *testing.T) {
 	for name, tt := range map[string]struct {
