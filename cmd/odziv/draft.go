@@ -26,6 +26,7 @@ type draftFlags struct {
 	kind, cas, re, urgency, occurred, subject, text       string
 	basis, purpose, ref, necessity, hold, holdUntil       string
 	to, subj, cats, facts, fields, attach, consents, acts []string
+	despite                                               bool
 }
 
 func (f *draftFlags) add(cmd *cobra.Command) {
@@ -47,6 +48,7 @@ func (f *draftFlags) add(cmd *cobra.Command) {
 	fl.StringVar(&f.text, "text", "", "file with the sealed text, - for standard input")
 	fl.StringArrayVar(&f.attach, "attach", nil, "files to attach")
 	fl.StringVar(&f.urgency, "urgency", "", "I immediate, U urgent, R regular (default: the kind's first)")
+	fl.BoolVar(&f.despite, "despite-unexpected", false, "send an immediate message although a change of who reads for your desk was not looked at")
 	fl.StringVar(&f.occurred, "occurred", "", "when the act itself was, as 2006-01-02 or 2006-01-02T15:04")
 	fl.StringVar(&f.hold, "hold", "", "reason code to hold the message back from representatives")
 	fl.StringVar(&f.holdUntil, "hold-until", "", "until when")
@@ -61,7 +63,7 @@ func (s *session) draft(f *draftFlags, desk string) (office.Draft, error) {
 	}
 	d := office.Draft{Desk: desk, Family: s.family, Kind: f.kind, Case: f.cas, Re: f.re, To: to, Cats: f.cats, Urg: f.urgency,
 		Basis: messaging.Basis{Code: f.basis, Purpose: f.purpose, Ref: f.ref, Necessity: f.necessity},
-		Text:  envelope.Text{Subject: f.subject}}
+		Text:  envelope.Text{Subject: f.subject}, DespiteUnexpected: f.despite}
 	if len(f.subj) > 0 {
 		d.Subj = f.subj
 	}

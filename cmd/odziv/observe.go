@@ -35,7 +35,7 @@ key. docs/observer.md says what each alarm means and what to do.`,
   odziv observe status --home /var/lib/odziv-observer`,
 	}
 	cmd.AddCommand(observeInitCommand(), observeRunCommand(), observeOnceCommand(), observeStatusCommand(), observeAlarmsCommand(),
-		observeAcceptCommand(), observeCompareCommand(), observeExportCommand(), observeRepostCommand())
+		observeAcceptCommand(), observeCompareCommand(), observeExportCommand(), observeRepostCommand(), observeAnnounceCommand())
 	return cmd
 }
 

@@ -82,6 +82,7 @@ func readyObserver(cmd *cobra.Command, f watchFlags, inspect bool) (*observe.Obs
 	if cfg.Key, err = witness.NewKey(who.Name, s.keys.Signer()); err != nil {
 		return nil, err
 	}
+	cfg.Signer = s.keys.Signer()
 	c, err := client.New(notebook.Pin.URL, s.keys.Signer(), cfg.Clock, client.Options{Timeout: 15 * time.Second})
 	if err != nil {
 		return nil, err

@@ -179,5 +179,8 @@ func (o *Observer) Handler() http.Handler {
 			_, _ = w.Write(held) // whoever went away asks again
 		})
 	}
+	if o.Signer != nil {
+		mux.HandleFunc("GET /expected", o.serveExpected)
+	}
 	return mux
 }

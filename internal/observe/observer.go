@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/odziv/odziv/internal/statement"
 	"github.com/odziv/odziv/internal/witness"
 	"github.com/odziv/odziv/keys/directory"
 	"github.com/odziv/odziv/ledger"
@@ -26,6 +27,7 @@ type Config struct {
 	Demo     bool   // a demonstration's exchange is accepted
 	Source   Source
 	Key      *witness.Key                            // cosigns; nil: mirrors and checks only
+	Signer   statement.Signer                        // signs lists of expected changes; nil: none
 	Clock    func() int64                            // ms since 1970 UTC
 	Log      *slog.Logger                            // of no case and no person
 	Receipts []string                                // homes of the institution's officers, or folders of such

@@ -87,10 +87,14 @@ func (o *Office) readersKnown(desk string) error {
 // that a stranger at her own desk might read, which is all that sealing to the
 // desk itself can give away; recipients' keys are not touched by it.
 func (o *Office) sealingAllowed(d *Draft) error {
-	if d.DespiteUnexpected && d.Urg == messaging.Immediate {
-		return nil
+	err := o.readersKnown(d.Desk)
+	switch {
+	case err == nil || !d.DespiteUnexpected:
+		return err
+	case d.Urg != messaging.Immediate:
+		return &Refused{Code: "despite", Desk: d.Desk, Detail: "only an immediate message is sealed despite a change that you have not looked at"}
 	}
-	return o.readersKnown(d.Desk)
+	return nil
 }
 
 // aboutReaders adds what the sender ought to know of who reads: at her own desk,

@@ -1,6 +1,7 @@
 package office
 
 import (
+	"context"
 	"slices"
 
 	"github.com/odziv/odziv/internal/evidence"
@@ -87,4 +88,43 @@ func (o *Office) noteSealed(item evidence.Item) error {
 			l.Sealed[to.Desk] = sealedTo{Epoch: to.Epoch, N: n, At: meta.At}
 		}
 	})
+}
+
+// Checked is how a draft would be sealed.
+type Checked struct {
+	To       []Recipient `json:"to"`
+	Cautions []Caution   `json:"cautions"`
+}
+
+// Check does with a draft everything that sending does before it seals: the rules
+// and the keys are asked, and nothing leaves this computer but questions for the
+// directory.
+func (o *Office) Check(ctx context.Context, d Draft) (Checked, error) {
+	c := Checked{To: []Recipient{}, Cautions: []Caution{}}
+	if err := o.Sync(ctx); err != nil {
+		return c, err
+	}
+	if err := o.awaitKeys(ctx, append(slices.Clone(d.To), d.Desk)); err != nil {
+		return c, err
+	}
+	if err := o.complete(ctx, &d); err != nil {
+		return c, err
+	}
+	for _, desk := range append(slices.Clone(d.To), d.Desk) {
+		_, more, err := o.sealingEpoch(desk, d.Urg)
+		if err != nil {
+			return c, err
+		}
+		c.Cautions = append(c.Cautions, more...)
+	}
+	for _, desk := range d.To {
+		r, err := o.Recipient(desk)
+		if err != nil {
+			return c, err
+		}
+		c.To = append(c.To, r)
+	}
+	var err error
+	c.Cautions, err = o.aboutReaders(&d, c.Cautions)
+	return c, err
 }

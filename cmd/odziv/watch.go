@@ -1,0 +1,473 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/odziv/odziv/internal/cli"
+	"github.com/odziv/odziv/internal/observe"
+	"github.com/odziv/odziv/internal/office"
+	"github.com/odziv/odziv/keys/directory"
+	"github.com/odziv/odziv/keys/transparency"
+)
+
+// readerChange is a change with what it means, in words.
+type readerChange struct {
+	transparency.Change
+	Says []string `json:"says"`
+}
+
+// readers is the answer of watch: where the watch of each desk begins, and what
+// changed since.
+type readers struct {
+	Starts   []transparency.Start `json:"starts"`
+	Changes  []readerChange       `json:"changes"`
+	Observer *office.Observer     `json:"observer,omitempty"`
+	Written  string               `json:"written,omitempty"`
+}
+
+func watchCommand() *cobra.Command {
+	var all bool
+	var observer, write string
+	cmd := &cobra.Command{
+		Use: "watch", Short: "who was added that can read for your desk, or can let others read", Args: cobra.NoArgs,
+		Long: `watch shows who could read for your desks when you got your key, and every change
+since that adds somebody: what changed, when, by whose signatures, and what could be
+read. While one of them waits nothing is sealed from that desk. Look at each on
+paper, or call somebody you know (not the number in the message), then: odziv
+directory accept ENTRY. What only takes away, and what you signed yourself, waits for
+nobody; --all shows it too.
+
+If your institution runs an observer, its administrator may look at changes for all
+of you: --observer takes its signed lists, from a file or an https address. Compare
+the key that is shown, once; no list covers a change of it. --write makes such a list
+of what you accepted, for another computer of yours. docs/transparency.md says more.`,
+		Example: `  odziv directory watch
+  odziv directory watch --all
+  odziv directory watch --observer https://observer.csr.example.rs/expected
+  odziv directory watch --write accepted.json`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := synced(cmd)
+			if err != nil {
+				return err
+			}
+			me, err := s.Me()
+			if err != nil {
+				return err
+			}
+			var a readers
+			if cmd.Flags().Changed("observer") {
+				if _, err := s.FollowObserver(observer); err != nil {
+					return err
+				}
+				s.takeExpected()
+			}
+			if write != "" {
+				if err := s.writeAccepted(me, write); err != nil {
+					return err
+				}
+				a.Written = write
+			}
+			j := s.OwnDesks()
+			a.Starts, a.Changes = j.Starts, []readerChange{}
+			for _, c := range j.Changes {
+				if all || c.Verdict != transparency.Expected {
+					a.Changes = append(a.Changes, s.inWords(c))
+				}
+			}
+			if o, ok := s.Following(); ok {
+				a.Observer = &o
+			}
+			return s.out(a, func(w io.Writer) { a.print(w, s) })
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "changes too that add nobody, or that you made yourself")
+	cmd.Flags().StringVar(&observer, "observer", "", "take expected changes from your institution's observer: file or https address")
+	cmd.Flags().StringVar(&write, "write", "", "write a signed list of what you accepted into this new file")
+	return cmd
+}
+
+func (s *session) writeAccepted(me directory.Officer, name string) error {
+	list, err := s.AcceptedList(me.Inst)
+	if err != nil {
+		return err
+	}
+	data, err := list.Sign(s.cmd.Context(), s.Keys.Signer())
+	if err != nil {
+		return err
+	}
+	return cli.Hint(writeNew(name, data), "name a file that does not exist yet with --write")
+}
+
+// acceptedAnswer is the answer of accept.
+type acceptedAnswer struct {
+	Accepted []readerChange `json:"accepted"`
+	Waiting  int            `json:"waiting"` // changes that still wait
+}
+
+func acceptCommand() *cobra.Command {
+	var list string
+	cmd := &cobra.Command{
+		Use: "accept ENTRY…", Short: "say that you looked at a change of who reads for your desk",
+		Long: `accept says that you checked a change that odziv directory watch shows, on paper or by
+telephone with people you know, and that it is as it should be. It is kept on this
+computer, for your key. What follows from it, such as a new key of the desk for that
+colleague, is then expected too.
+
+If you do not know who it is: do not accept. Call your institution's observer or
+another institution; a registrar can remove her (odziv directory propose), one
+signature is enough.`,
+		Example: `  odziv directory accept 117
+  odziv directory accept 117 118
+  odziv directory accept --list accepted.json`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if (len(args) == 0) == (list == "") {
+				return cli.UsageError("name the entries that you checked, or a signed list with --list")
+			}
+			indexes, err := entries(args)
+			if err != nil {
+				return err
+			}
+			s, err := synced(cmd)
+			if err != nil {
+				return err
+			}
+			done, err := s.acceptChanges(indexes, list)
+			if err != nil {
+				return err
+			}
+			a := acceptedAnswer{Accepted: []readerChange{}, Waiting: len(s.Unexpected(""))}
+			for _, c := range done {
+				a.Accepted = append(a.Accepted, s.inWords(c))
+			}
+			return s.out(a, func(w io.Writer) { a.print(w, s) })
+		},
+	}
+	cmd.Flags().StringVar(&list, "list", "", "accept what a signed list names: of the observer you follow, or of yourself")
+	return cmd
+}
+
+func entries(args []string) ([]int64, error) {
+	var list []int64
+	for _, arg := range args {
+		idx, err := strconv.ParseInt(arg, 10, 64)
+		if err != nil || idx < 0 {
+			return nil, cli.UsageError("%.40q is no number of an entry: odziv directory watch shows them", arg)
+		}
+		list = append(list, idx)
+	}
+	return list, nil
+}
+
+func (s *session) acceptChanges(indexes []int64, list string) ([]transparency.Change, error) {
+	if list == "" {
+		return s.Accept(indexes...)
+	}
+	data, err := s.expectedFrom(list)
+	if err != nil {
+		return nil, err
+	}
+	return s.AcceptList(data)
+}
+
+// maxExpectedFile bounds a signed list, in bytes.
+const maxExpectedFile = 256 << 10
+
+// expectedFrom reads a signed list from a file or an address.
+func (s *session) expectedFrom(source string) ([]byte, error) {
+	if !strings.Contains(source, "://") {
+		return cli.ReadFile(source, maxExpectedFile)
+	}
+	data, err := observe.Fetch(s.cmd.Context(), source)
+	if err != nil {
+		return nil, &cli.Error{Err: err, Hint: "check the address; only https is spoken beyond this machine", Code: cli.Away}
+	}
+	return data, nil
+}
+
+// takeExpected asks the observer that this officer follows about changes that
+// wait. Nothing depends on its answer but whether they wait longer.
+func (s *session) takeExpected() {
+	follow, ok := s.Following()
+	if !ok || follow.Source == "" || len(s.Unexpected("")) == 0 {
+		return
+	}
+	data, err := s.expectedFrom(follow.Source)
+	if err == nil {
+		_, err = s.AcceptList(data)
+	}
+	if err != nil {
+		s.note("the observer of your institution could not be asked about changes (%v)", err)
+	}
+}
+
+// unexpected are the changes that wait, of all desks of the officer.
+func (s *session) unexpected() []readerChange {
+	var list []readerChange
+	if s.Office == nil {
+		return nil
+	}
+	for _, c := range s.Unexpected("") {
+		list = append(list, s.inWords(c))
+	}
+	return list
+}
+
+// maxBanner is how many changes a banner tells in words.
+const maxBanner = 3
+
+// banner says on standard error, with every command, who was added and not
+// looked at, and where a watch begins, once.
+func (s *session) banner() {
+	list := s.unexpected()
+	for i, c := range list {
+		if i == maxBanner {
+			s.note("and %d more", len(list)-maxBanner)
+			break
+		}
+		s.note("UNEXPECTED: entry %d of the directory, %s", c.Idx, s.when(c.At))
+		for _, line := range append(c.Says, "signed by "+s.signedBy(c.By)) {
+			for _, part := range wrapped(line, 76) {
+				s.note("  %s", part)
+			}
+		}
+	}
+	if len(list) > 0 {
+		s.note("Nothing is sealed from %s until you have looked; receiving and", s.deskNames(list))
+		s.note("withdrawing go on. See: odziv directory watch")
+	}
+	s.beginnings()
+}
+
+// beginnings shows where the watch of desks begins, the first time on this
+// computer.
+func (s *session) beginnings() {
+	starts := s.Starting()
+	for _, b := range starts {
+		s.note("desk %s is watched from entry %d of the directory on: %d could read then, %s. See: odziv directory watch",
+			s.called(b.Desk), b.Idx, len(b.Readers), offices(b))
+	}
+	if err := s.Started(starts); err != nil {
+		s.note("that this was shown could not be kept on this computer (%v)", err)
+	}
+}
+
+func offices(b transparency.Start) string {
+	if b.CustodianK == 0 {
+		return fmt.Sprintf("%d registrars, no custodians", len(b.Registrars))
+	}
+	return fmt.Sprintf("%d registrars, %d of %d custodians", len(b.Registrars), b.CustodianK, len(b.Custodians))
+}
+
+func (s *session) deskNames(list []readerChange) string {
+	var names []string
+	for _, c := range list {
+		for _, d := range c.Desks {
+			if name := s.called(d); !strings.Contains(strings.Join(names, " "), name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// signedBy names signatures shortly: as what, and the beginning of the key.
+func (s *session) signedBy(by []transparency.Signer) string {
+	var names []string
+	for _, b := range by {
+		name := b.As
+		if b.Officer != "" {
+			name += " " + b.Officer
+		}
+		names = append(names, name+" "+shortKey(b.Key))
+	}
+	return strings.Join(names, ", ")
+}
+
+// shortKey is the beginning of a fingerprint, as it stands on paper.
+func shortKey(key string) string {
+	hex := strings.TrimPrefix(key, "ed25519:")
+	return grouped(hex[:min(16, len(hex))]) + "…"
+}
+
+// inWords says what a change means to somebody who is not technical.
+func (s *session) inWords(c transparency.Change) readerChange {
+	r := readerChange{Change: c, Says: []string{}}
+	for _, a := range c.Adds {
+		r.Says = append(r.Says, s.gain(c, a))
+	}
+	if len(c.Adds) == 0 {
+		r.Says = append(r.Says, s.harmless(c))
+	}
+	for _, read := range c.Reads {
+		r.Says = append(r.Says, s.couldRead(read))
+	}
+	if len(c.Reads) == 0 && len(c.Adds) > 0 && c.Adds[0].What == transparency.AddsReader && c.Verdict == transparency.Unexpected {
+		r.Says = append(r.Says, "No key of the desk was made for her yet: so far she can read nothing.")
+	}
+	return r
+}
+
+func (s *session) gain(c transparency.Change, a transparency.Addition) string {
+	desk := s.called(a.Desk)
+	switch a.What {
+	case transparency.AddsReader:
+		return fmt.Sprintf("Officer %s (key %s) joined desk %s: every key of the desk made from then on is hers too.%s", a.Officer, shortKey(a.Key), desk, s.enrolledBy(a))
+	case transparency.AddsKey:
+		return fmt.Sprintf("Officer %s of desk %s got another key, %s.", a.Officer, desk, shortKey(a.Key))
+	case transparency.AddsTerm:
+		return fmt.Sprintf("The term of officer %s of desk %s, which was over, goes on.", a.Officer, desk)
+	case transparency.AddsRole:
+		return fmt.Sprintf("Officer %s may now give past keys of desk %s to its new members.", a.Officer, desk)
+	case transparency.AddsPackage:
+		return fmt.Sprintf("Key %d of desk %s was made for officer %s too.", c.Epoch, desk, a.Officer)
+	case transparency.AddsMaker:
+		return fmt.Sprintf("Key %d of desk %s was made by officer %s.", c.Epoch, desk, a.Officer)
+	case transparency.AddsEscrow:
+		return fmt.Sprintf("Key %d of desk %s can be recovered with the help of custodian %s.", c.Epoch, desk, shortKey(a.Key))
+	case transparency.AddsChecker:
+		return fmt.Sprintf("Key %d of desk %s was acknowledged: senders may use it.", c.Epoch, desk)
+	case transparency.AddsFormer:
+		return fmt.Sprintf("Key %d of desk %s was disputed: an older key is in use again, which officer %s holds.", c.Epoch, desk, a.Officer)
+	case transparency.AddsRegistrar:
+		return fmt.Sprintf("%s is a registrar's key now: any two registrars enrol anybody and add her to any desk.", shortKey(a.Key))
+	case transparency.AddsRoot:
+		return fmt.Sprintf("%s is a key of your institution's root now: the root names registrars and custodians.", shortKey(a.Key))
+	case transparency.AddsCustodian, transparency.AddsCustodianKey:
+		return fmt.Sprintf("%s is a custodian's key now: custodians together recover the keys of desks that are made from then on.", shortKey(a.Key))
+	case transparency.AddsThreshold:
+		return "Fewer of them are enough than before."
+	case transparency.AddsObserver:
+		return fmt.Sprintf("%s watches for your institution now, in place of the observer before.", shortKey(a.Key))
+	}
+	return a.What
+}
+
+func (s *session) enrolledBy(a transparency.Addition) string {
+	if a.Enrolled == nil {
+		return ""
+	}
+	return fmt.Sprintf(" She was enrolled in entry %d, %s, by %s.", a.Enrolled.Idx, s.when(a.Enrolled.At), s.signedBy(a.Enrolled.By))
+}
+
+// harmless says what happened where nobody was added.
+func (s *session) harmless(c transparency.Change) string {
+	change := office.Change{What: c.What, About: c.About, Epoch: c.Epoch}
+	return s.changed(&change) + ": adds nobody"
+}
+
+func (s *session) couldRead(r transparency.Reading) string {
+	if len(r.Used) == 0 {
+		return fmt.Sprintf("Officer %s was given key %d of desk %s, which senders never used.", r.Officer, r.Epoch, s.called(r.Desk))
+	}
+	from := r.Used[0]
+	until := ", in use since " + s.when(from.FromAt)
+	if last := r.Used[len(r.Used)-1]; last.Until > 0 {
+		until = fmt.Sprintf(", in use from %s to %s", s.when(from.FromAt), s.when(last.UntilAt))
+	}
+	return fmt.Sprintf("Officer %s can read what was sealed with key %d of desk %s%s.", r.Officer, r.Epoch, s.called(r.Desk), until)
+}
+
+// wrapped breaks a line between words, to a width in characters.
+func wrapped(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && len([]rune(line))+1+len([]rune(word)) > width {
+			lines, line = append(lines, line), ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	return append(lines, line)
+}
+
+func (a readers) print(w io.Writer, s *session) {
+	for _, b := range a.Starts {
+		fmt.Fprintf(w, "desk %s\n", s.called(b.Desk))
+		fmt.Fprintf(w, "  watched from entry %d on, %s; then there were\n", b.Idx, s.when(b.At))
+		for _, r := range b.Readers {
+			fmt.Fprintf(w, "  reader     %s\n             %s\n", r.Officer, fingerprintLines(r.Key, 13))
+		}
+		for _, k := range b.Registrars {
+			fmt.Fprintf(w, "  registrar  %s\n", fingerprintLines(k, 13))
+		}
+		fmt.Fprintf(w, "  root       %d of %d\n", b.RootK, len(b.Root))
+		if b.CustodianK > 0 {
+			fmt.Fprintf(w, "  custodians %d of %d\n", b.CustodianK, len(b.Custodians))
+		}
+	}
+	waiting := 0
+	for _, c := range a.Changes {
+		if c.Verdict == transparency.Unexpected {
+			waiting++
+		}
+		printReaderChange(w, s, c)
+	}
+	if a.Observer != nil {
+		fmt.Fprintf(w, "observer   %s\n           %s\n           compare this fingerprint with the paper of your institution\n", a.Observer.Source, fingerprintLines(a.Observer.Key, 11))
+	}
+	if a.Written != "" {
+		fmt.Fprintf(w, "written    %s\nnext: on the other computer odziv directory accept --list %s\n", a.Written, a.Written)
+	}
+	if waiting == 0 {
+		fmt.Fprintln(w, "nothing waits: nobody was added whom you have not accepted")
+		return
+	}
+	fmt.Fprintf(w, "%d wait. Check each on paper or by telephone with people you know, then:\nodziv directory accept ENTRY\n", waiting)
+}
+
+// fingerprintLines is a fingerprint in two lines of eight groups, the second
+// indented: it fits 80 columns and is read aloud line by line.
+func fingerprintLines(key string, indent int) string {
+	groups := strings.Fields(grouped(strings.TrimPrefix(key, "ed25519:")))
+	half := len(groups) / 2
+	return strings.Join(groups[:half], " ") + "\n" + strings.Repeat(" ", indent) + strings.Join(groups[half:], " ")
+}
+
+func printReaderChange(w io.Writer, s *session, c readerChange) {
+	verdict := string(c.Verdict)
+	if c.Verdict == transparency.Unexpected {
+		verdict = "UNEXPECTED"
+	}
+	if c.Own {
+		verdict += ", by yourself"
+	}
+	fmt.Fprintf(w, "%d  %s  %s  %s\n", c.Idx, s.when(c.At), c.What, verdict)
+	for _, line := range c.Says {
+		for _, part := range wrapped(line, 74) {
+			fmt.Fprintf(w, "    %s\n", part)
+		}
+	}
+	for _, b := range c.By {
+		fmt.Fprintf(w, "    signed by %s\n              %s\n", strings.TrimSpace(b.As+" "+b.Officer), fingerprintLines(b.Key, 14))
+	}
+}
+
+func (a acceptedAnswer) print(w io.Writer, s *session) {
+	for _, c := range a.Accepted {
+		printReaderChange(w, s, c)
+	}
+	fmt.Fprintf(w, "%d accepted on this computer, %d wait\n", len(a.Accepted), a.Waiting)
+}
+
+// dayOf reads a day, or a moment, as a span of time in ms, in a zone.
+func dayOf(text string, zone *time.Location) (from, until int64, err error) {
+	if day, err := time.ParseInLocation(time.DateOnly, text, zone); err == nil {
+		return day.UnixMilli(), day.AddDate(0, 0, 1).UnixMilli(), nil
+	}
+	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02 15:04", time.RFC3339} {
+		if at, err := time.ParseInLocation(layout, text, zone); err == nil {
+			return at.UnixMilli(), at.UnixMilli() + 1, nil
+		}
+	}
+	return 0, 0, errors.New("write a day as 2026-03-02, or a moment as 2026-03-02T15:04")
+}
