@@ -93,6 +93,8 @@ func Run(root *cobra.Command, explain Explainer) int {
 // returns what would be its exit code. args are for what cobra refuses before it
 // has read them.
 func Line(ctx context.Context, root *cobra.Command, args []string, explain Explainer) int {
+	ctx, end := withEnd(ctx)
+	defer end()
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return &Error{Err: err, Hint: "see --help", Code: Usage}

@@ -112,6 +112,26 @@ func TestRunPanic(t *testing.T) {
 	}
 }
 
+// What was begun is ended, in the opposite order, whether it worked or not.
+func TestAtEnd(t *testing.T) {
+	var ended []string
+	for _, cause := range []func() error{func() error { return nil }, func() error { return errRule }, func() error { panic("x") }} {
+		ended = nil
+		root := program(nil, "begin")
+		root.AddCommand(&cobra.Command{Use: "begin", RunE: func(cmd *cobra.Command, _ []string) error {
+			for _, name := range []string{"a", "b"} {
+				AtEnd(cmd.Context(), func() { ended = append(ended, name) })
+			}
+			return cause()
+		}})
+		run(t, root)
+		if strings.Join(ended, "") != "ba" {
+			t.Errorf("ended: %v", ended)
+		}
+	}
+	AtEnd(t.Context(), func() { t.Error("called outside of a command line") })
+}
+
 // Every way a program can end, as a person and as a script sees it.
 func TestRun(t *testing.T) {
 	for name, tt := range map[string]struct {

@@ -131,6 +131,33 @@ func TestUpdateMerges(t *testing.T) {
 	}
 }
 
+// A draft that gave way to a colleague's key of the same number does not come back
+// with another program's save, nor stop it.
+func TestUpdateDraft(t *testing.T) {
+	mine, path := create(t)
+	mustAdd(t, mine, testDesk, 1)
+	if err := mine.Save(path, passphrase); err != nil {
+		t.Fatal(err)
+	}
+	theirs := mustOpen(t, path, passphrase)
+	mustAdd(t, theirs, otherDesk, 1)
+	if err := theirs.Save(path, passphrase); err != nil {
+		t.Fatal(err)
+	}
+	colleague := newIdentity(t)
+	mine.DropDeskEpoch(testDesk, 1)
+	if err := mine.AddDeskEpoch(testDesk, 1, colleague); err != nil {
+		t.Fatal(err)
+	}
+	if err := mine.Update(path, passphrase); err != nil {
+		t.Fatal(err)
+	}
+	got := mustOpen(t, path, passphrase)
+	if id, ok := got.DeskIdentity(testDesk, 1); !ok || id.String() != colleague.String() || len(got.DeskEpochs(otherDesk)) != 1 {
+		t.Error("the draft won, or the other desk was lost")
+	}
+}
+
 // What cannot be merged is left alone and said.
 func TestUpdateRefuses(t *testing.T) {
 	conflict := func(t *testing.T, k *Keystore, path string) Secret {

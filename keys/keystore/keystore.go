@@ -75,9 +75,16 @@ type keys struct {
 	signer   statement.Signer     // the signing key where it is not in this program
 	identity *age.HybridIdentity
 	desks    map[string]map[int64]*age.HybridIdentity
-	dropped  map[string]map[int64]bool // forgotten on purpose: a merge does not bring them back
-	seen     map[[32]byte]bool         // SHA-256 of the files read or written: what Save may replace
+	dropped  map[deskKey]bool  // forgotten on purpose: a merge does not bring them back
+	seen     map[[32]byte]bool // SHA-256 of the files read or written: what Save may replace
 	locked   bool
+}
+
+// deskKey is one identity of one desk epoch.
+type deskKey struct {
+	desk      string
+	epoch     int64
+	recipient string
 }
 
 // Generate returns a keystore with fresh keys, not yet in any file.
@@ -112,7 +119,7 @@ func generate(owner Owner, created int64, opts Options) (*Keystore, error) {
 }
 
 func newKeystore() *Keystore {
-	s := &keys{desks: map[string]map[int64]*age.HybridIdentity{}, dropped: map[string]map[int64]bool{}, seen: map[[32]byte]bool{}}
+	s := &keys{desks: map[string]map[int64]*age.HybridIdentity{}, dropped: map[deskKey]bool{}, seen: map[[32]byte]bool{}}
 	return &Keystore{secret: func() *keys { return s }}
 }
 
@@ -200,7 +207,7 @@ func (k *Keystore) AddDeskEpoch(desk string, epoch int64, identity *age.HybridId
 	if err := s.add(desk, epoch, identity); err != nil {
 		return fmt.Errorf("keystore: %w", err)
 	}
-	delete(s.dropped[desk], epoch)
+	delete(s.dropped, deskKey{desk, epoch, identity.Recipient().String()})
 	return nil
 }
 
@@ -231,15 +238,14 @@ func (k *Keystore) DropDeskEpoch(desk string, epoch int64) bool {
 	s := k.secret()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, ok := s.desks[desk][epoch]
+	id, ok := s.desks[desk][epoch]
+	if ok {
+		s.dropped[deskKey{desk, epoch, id.Recipient().String()}] = true
+	}
 	delete(s.desks[desk], epoch)
 	if len(s.desks[desk]) == 0 {
 		delete(s.desks, desk)
 	}
-	if s.dropped[desk] == nil {
-		s.dropped[desk] = map[int64]bool{}
-	}
-	s.dropped[desk][epoch] = true
 	return ok
 }
 
@@ -280,7 +286,7 @@ func (k *Keystore) adopt(other *Keystore) (added int, err error) {
 	}
 	for desk, epochs := range theirs {
 		for epoch, id := range epochs {
-			if _, here := s.desks[desk][epoch]; s.dropped[desk][epoch] {
+			if _, here := s.desks[desk][epoch]; s.dropped[deskKey{desk, epoch, id.Recipient().String()}] {
 				continue
 			} else if !here {
 				added++
