@@ -133,6 +133,8 @@ type wanted struct {
 	insts map[string]bool // found on the way
 	users map[string]bool
 	house map[string][]int64 // subject -> entries that may be needed
+
+	custody bool // a custodian signed
 }
 
 func newWanted() *wanted {
@@ -155,6 +157,7 @@ func (w *wanted) want(it item) error {
 		return fmt.Errorf("audit: entry %d: %w", it.Idx, err)
 	}
 	w.desks[s.by.Desk], w.insts[s.by.Inst] = true, true
+	w.custody = w.custody || evidence.IsEscrow(meta.Ev)
 	for _, sig := range priv.Stmt.Signatures {
 		w.keys[sig.KeyID] = true
 	}
@@ -191,6 +194,10 @@ func (w *wanted) note(idx int64, s *directory.Signed) {
 	case *directory.OfficerEnrol:
 		if w.keys[b.Key] {
 			w.users[b.U], w.insts[b.I] = true, true
+		}
+	case *directory.InstCustodians:
+		if !w.custody {
+			return
 		}
 	case *directory.Genesis, *directory.Policy, *directory.DelegateRevoke, *directory.InstJoin, *directory.InstProfile,
 		*directory.InstRoot, *directory.InstRegistrars, *directory.OfficerRevoke, *directory.DeskProfile, *directory.DeskMembers:

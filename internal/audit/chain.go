@@ -23,6 +23,7 @@ type chain struct {
 	revoked  map[string]bool
 	roots    map[string]directory.Root
 	wardens  map[string][]ed25519.PublicKey // institution -> registrars
+	safes    map[string][]ed25519.PublicKey // institution -> custodians
 	types    map[string]string              // institution -> type
 	officers map[string]*directory.OfficerEnrol
 	ended    map[string]bool // key ids of officers
@@ -47,7 +48,7 @@ type deskShown struct {
 }
 
 func newChain() *chain {
-	return &chain{revoked: map[string]bool{}, roots: map[string]directory.Root{}, wardens: map[string][]ed25519.PublicKey{},
+	return &chain{revoked: map[string]bool{}, roots: map[string]directory.Root{}, wardens: map[string][]ed25519.PublicKey{}, safes: map[string][]ed25519.PublicKey{},
 		types: map[string]string{}, officers: map[string]*directory.OfficerEnrol{}, ended: map[string]bool{},
 		desks: map[string]*deskShown{}, last: -1}
 }
@@ -98,6 +99,8 @@ func (c *chain) enter(idx int64, s *directory.Signed) error {
 		return c.root(s, b)
 	case *directory.InstRegistrars:
 		return c.registrars(s, b)
+	case *directory.InstCustodians:
+		return c.custodians(s, b)
 	case *directory.OfficerEnrol:
 		return c.enrol(s, b)
 	case *directory.OfficerRevoke:

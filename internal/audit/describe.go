@@ -20,6 +20,10 @@ func (v *fileVerifier) describe(meta *evidence.Meta, s *said, found *ItemFound) 
 		r.say(FactServerMade, meta.Ev, meta.Obj)
 	}
 	for i, who := range found.Signers {
+		if i == 0 && evidence.IsEscrow(meta.Ev) {
+			r.say(FactCustodian, meta.Ev, meta.Obj, who.Inst, orDash(who.Type), who.Key)
+			continue
+		}
 		if i == 0 {
 			r.say(FactSigned, meta.Ev, meta.Obj, who.Officer, who.Desk, who.Inst, orDash(who.Type), who.Key)
 			continue
@@ -32,6 +36,8 @@ func (v *fileVerifier) describe(meta *evidence.Meta, s *said, found *ItemFound) 
 			r.say(FactSilence, meta.Idx, b.O, b.Rule, dueText(b.Due), orDash(b.State), orDash(b.Obligor), orDash(b.Obligee))
 			r.say(FactSilenceMeans, meta.Idx)
 		}
+	case *evidence.ReleasedData:
+		r.say(FactReleased, b.Desk, list(numbers(b.Epochs)), b.Purpose, b.Officer, list(b.Keys()), instant(b.Until))
 	case *consent.Statement:
 		r.say(FactVersion, b.ID, b.Ver, string(b.Act()), instant(meta.At), b.By.Inst)
 		if !b.Act().Permits() {

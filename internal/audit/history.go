@@ -21,13 +21,14 @@ type history struct {
 	holes bool  // an entry before is not shown, or not in full
 	rules *replay
 
-	skipped bool // an entry before is not shown at all
+	skipped bool                   // an entry before is not shown at all
+	escrows map[string]*escrowBook // by desk
 	traces  *oversight
 }
 
 func newHistory(v *bundleVerifier, size int64) *history {
 	h := &history{v: v, size: size, shown: newBits(size), gone: newBits(size), last: map[objectKey]int64{}, feeds: map[string]*feed{},
-		traces: newOversight()}
+		traces: newOversight(), escrows: map[string]*escrowBook{}}
 	if v.dir != nil {
 		h.rules = newReplay(v)
 	}
@@ -55,6 +56,9 @@ func (h *history) take(c *checked) {
 	h.deliver(m.Idx, c.priv.To)
 	if e, ok := c.said.body.(*evidence.ErasureData); ok {
 		h.erase(m.Idx, e)
+	}
+	if evidence.IsEscrow(m.Ev) && h.v.dir != nil {
+		h.escrow(c)
 	}
 	if h.rules != nil {
 		h.rules.take(c, h.holes)

@@ -98,6 +98,12 @@ func readStatement(event string, d *statement.DSSE) (*said, error) {
 		return with(d, evidence.ParseDocument, func(x *evidence.Document) (*statement.Head, string) { return &x.Head, x.ID })
 	case evidence.DeskGrant:
 		return with(d, evidence.ParseDeskShare, func(x *evidence.DeskShare) (*statement.Head, string) { return &x.Head, x.ID })
+	case evidence.EscrowRequested:
+		return with(d, evidence.ParseEscrowRequest, func(x *evidence.EscrowRequest) (*statement.Head, string) { return &x.Head, x.Desk })
+	case evidence.EscrowRefused:
+		return with(d, evidence.ParseEscrowRefusal, func(x *evidence.EscrowRefusal) (*statement.Head, string) { return &x.Head, x.Desk })
+	case evidence.EscrowOpened:
+		return with(d, evidence.ParseEscrowReport, func(x *evidence.EscrowReport) (*statement.Head, string) { return &x.Head, x.Desk })
 	}
 	return with(d, messaging.ParseStatement, aboutMessage)
 }

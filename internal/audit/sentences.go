@@ -14,6 +14,12 @@ var sentences = map[string]sentence{
 	FactCosigned: {
 		"Signed as well by officer %[1]s of institution %[2]s, key %[3]s.",
 		"Потписао је и службеник %[1]s институције %[2]s, кључ %[3]s."},
+	FactCustodian: {
+		"%[1]s about desk %[2]s, signed by a custodian of institution %[3]s (%[4]s), key %[5]s.",
+		"%[1]s о столу %[2]s, потписао чувар резервних кључева институције %[3]s (%[4]s), кључ %[5]s."},
+	FactReleased: {
+		"The escrow of desk %[1]s (keys %[2]s) was released for %[3]s, to be received by officer %[4]s, until %[6]s, to the custodians with the keys %[5]s, who had asked for it. Their requests are entries of their own.",
+		"Резервни кључеви стола %[1]s (бројеви %[2]s) пуштени су, сврха %[3]s, прималац службеник %[4]s, до %[6]s, чуварима са кључевима %[5]s, који су то тражили. Њихови захтеви су засебни записи."},
 	FactServerMade: {
 		"%[1]s about %[2]s: the exchange made this entry itself, no officer signed it.",
 		"%[1]s о %[2]s: овај запис је сачинио сам сервер, ниједан службеник га није потписао."},

@@ -44,6 +44,8 @@ func bodyOf(event string) any {
 		return &evidence.AccessData{}
 	case evidence.ErasureDone:
 		return &evidence.ErasureData{}
+	case evidence.EscrowReleased:
+		return &evidence.ReleasedData{}
 	case evidence.ClockAccepted:
 		return &evidence.ClockData{}
 	}
@@ -56,6 +58,8 @@ func checkData(meta *evidence.Meta, body any) error {
 		if meta.Dec != evidence.Refuse(b.Code) {
 			return errors.New("dec: not the refusal that the data names")
 		}
+	case *evidence.ReleasedData:
+		return checkReleased(meta, b)
 	case *evidence.DutyData:
 		if meta.Ev == evidence.Silence && b.Size != meta.Idx {
 			return fmt.Errorf("size: a silence statement speaks of the tree before it, %d entries, not %d", meta.Idx, b.Size)

@@ -195,6 +195,9 @@ func (v *fileVerifier) signers(meta *evidence.Meta, priv *evidence.Priv, s *said
 		return err
 	}
 	found.Signers, err = verifyStatement(priv.Stmt, s.by, func(key, desk string) (Signer, []byte, error) {
+		if evidence.IsEscrow(meta.Ev) {
+			return keys.custodian(key, desk)
+		}
 		who, pub, err := keys.signer(key, desk, meta.At)
 		return who, pub, err
 	})
@@ -233,6 +236,11 @@ func (v *fileVerifier) replayed(meta *evidence.Meta, s *said, signers []Signer) 
 		return fmt.Errorf("the directory at hand has %d entries, the statement was accepted under %d: get a newer bundle", dir.N(), meta.DirN)
 	}
 	view := dir.At(meta.DirN)
+	if evidence.IsEscrow(meta.Ev) {
+		inst, _ := view.Institution(view.InstOfDesk(s.by.Desk))
+		_, _, err := custodian(inst.I, inst.Custodians.Keys, s.by.Key, s.by.Desk)
+		return err
+	}
 	for _, who := range signers[1:] {
 		if o, ok := view.OfficerByKey(who.Key); !ok || !o.ActiveAt(meta.At) {
 			return fmt.Errorf("the key %s was revoked or out of its term", who.Key)

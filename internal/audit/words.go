@@ -53,6 +53,8 @@ const (
 	FactReceived     = "received"        // time
 	FactSigned       = "signed"          // event, object, officer, desk, institution, type, key
 	FactCosigned     = "cosigned"        // officer, institution, key
+	FactCustodian    = "custodian"       // event, desk, institution, type, key
+	FactReleased     = "released"        // desk, epochs, purpose, officer, keys, until
 	FactServerMade   = "server-made"     // event, object
 	FactSilence      = "silence"         // index, obligation, rule, due, state, obligor, obligee
 	FactSilenceMeans = "silence-means"   // index

@@ -165,6 +165,15 @@ func (a *EscrowAsk) check() error {
 	return nil
 }
 
+// Keys are the key ids of those who asked.
+func (r *ReleasedData) Keys() []string {
+	keys := make([]string, len(r.Requests))
+	for i, q := range r.Requests {
+		keys[i] = q.Key
+	}
+	return keys
+}
+
 // Check refuses data of an escrow.released that no exchange can have meant.
 func (r *ReleasedData) Check() error {
 	if err := r.check(); err != nil {
@@ -173,18 +182,16 @@ func (r *ReleasedData) Check() error {
 	if len(r.Requests) < 1 || len(r.Requests) > 5 || len(r.Files) < len(r.Epochs) || len(r.Files) > 10*len(r.Epochs) || r.Until <= 0 {
 		return errors.New("requests, files or until is out of range")
 	}
-	var keys []string
 	for i, q := range r.Requests {
 		if !statement.IsKeyID(q.Key) || q.Idx < 0 || i > 0 && q.Idx <= r.Requests[i-1].Idx {
 			return errors.New("requests: each has a key, and their indexes ascend")
 		}
-		keys = append(keys, q.Key)
 	}
-	if repeats(keys) {
+	if repeats(r.Keys()) {
 		return errors.New("requests: each is by another custodian")
 	}
 	for _, f := range r.Files {
-		if !statement.IsHash(f.SHA256) || !slices.Contains(r.Epochs, f.E) || len(f.Cust) == 0 || len(f.Cust) > len(keys) {
+		if !statement.IsHash(f.SHA256) || !slices.Contains(r.Epochs, f.E) || len(f.Cust) == 0 || len(f.Cust) > len(r.Requests) {
 			return errors.New("files: each is of an epoch asked for, and sealed to no more than asked")
 		}
 	}

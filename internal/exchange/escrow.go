@@ -278,11 +278,13 @@ func (s *section) release(ask *evidence.EscrowAsk, by []evidence.ReleaseAsk) err
 	data := evidence.ReleasedData{EscrowAsk: *ask, Requests: by, Until: s.now + evidence.EscrowTerm}
 	for _, e := range ask.Epochs {
 		epoch, _ := s.dir.Epoch(ask.Desk, e)
-		files := EscrowFiles(s.dir.View, epoch, by)
+		files := s.dir.EscrowFiles(epoch, data.Keys())
 		if len(files) == 0 {
 			return nil
 		}
-		data.Files = append(data.Files, files...)
+		for _, f := range files {
+			data.Files = append(data.Files, evidence.ReleasedFile{Cust: f.Cust, E: e, SHA256: f.SHA256})
+		}
 	}
 	draft, err := s.newDraft(evidence.EscrowReleased, evidence.System, ask.Desk).data(data)
 	if err != nil {
@@ -291,24 +293,6 @@ func (s *section) release(ask *evidence.EscrowAsk, by []evidence.ReleaseAsk) err
 	draft.to = s.escrowReaders(ask.Desk)
 	_, err = s.record(draft)
 	return err
-}
-
-// EscrowFiles are the files of an epoch that are sealed only to custodians who
-// asked.
-func EscrowFiles(dir directory.View, epoch directory.Epoch, by []evidence.ReleaseAsk) []evidence.ReleasedFile {
-	var seats []int
-	for _, r := range by {
-		if seat, ok := dir.EscrowSeat(epoch, r.Key); ok {
-			seats = append(seats, seat)
-		}
-	}
-	var files []evidence.ReleasedFile
-	for _, e := range epoch.Esc {
-		if !slices.ContainsFunc(e.Cust, func(c int) bool { return !slices.Contains(seats, c) }) {
-			files = append(files, evidence.ReleasedFile{Cust: e.Cust, E: epoch.E, SHA256: e.SHA256})
-		}
-	}
-	return files
 }
 
 // EscrowFile returns an escrow file to a custodian whom a release in force names

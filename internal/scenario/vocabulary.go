@@ -53,7 +53,8 @@ func events() []string {
 		evidence.MessageDecryptFailed, evidence.FactMismatch, evidence.Attested, evidence.CaseLink, evidence.ConflictSet,
 		evidence.ConflictLifted, evidence.RepGrant, evidence.RepEnd, evidence.DeskGrant, evidence.ObligationOverdue,
 		evidence.ObligationEscalated, evidence.ObligationKept, evidence.Silence, evidence.NoticeOwed, evidence.NoticeConsentChange,
-		evidence.NoticeReminder, evidence.NoticeEscalation, evidence.AccessRead, evidence.DocumentIssued, evidence.ErasureDone}
+		evidence.NoticeReminder, evidence.NoticeEscalation, evidence.AccessRead, evidence.DocumentIssued, evidence.ErasureDone,
+		evidence.EscrowRequested, evidence.EscrowRefused, evidence.EscrowReleased, evidence.EscrowOpened}
 	for _, a := range consent.Acts() {
 		list = append(list, a.Event())
 	}

@@ -69,3 +69,17 @@ func (v View) EscrowCurrent(epoch Epoch) bool {
 	then := v.EscrowOf(epoch)
 	return then.K > 0 && then.K == inst.Custodians.K && slices.Equal(then.Rcps, inst.Custodians.Rcps)
 }
+
+// EscrowFiles returns the escrow files of an epoch that are sealed only to some of
+// the custodians who sign with these keys.
+func (v View) EscrowFiles(epoch Epoch, signers []string) []Escrow {
+	var seats []int
+	for _, id := range signers {
+		if seat, ok := v.EscrowSeat(epoch, id); ok {
+			seats = append(seats, seat)
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(epoch.Esc), func(e Escrow) bool {
+		return slices.ContainsFunc(e.Cust, func(c int) bool { return !slices.Contains(seats, c) })
+	})
+}

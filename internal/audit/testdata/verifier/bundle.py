@@ -12,7 +12,7 @@ import zlib
 from .canon import Refused, anything, b64, const, decode, digest, integer, need, obj, string, unb64
 from .directory import Directory
 from .entry import Opening, host_of
-from .evforms import read_leaf
+from .evforms import ESCROW, ESCROW_TERM, ask_of, read_leaf
 from .log import Note, Policy, leaf_hash, root_of
 
 TYPE = "application/vnd.odziv.bundle.v1+zip"
@@ -168,6 +168,7 @@ class Bundle:
         """Both trees in their order: the directory as it was at META.dirn."""
         leaves = list(self.logs["dir"].entries())
         self.last, self.feeds, self.objects = None, {}, {}
+        self.asked, self.releases, self.holes = {}, {}, False
         self.full = {i for i in self.lines if "priv" in self.lines[i]}
         self.erased = {}
         for index, raw in enumerate(self.logs["ev"].entries()):
@@ -177,6 +178,8 @@ class Bundle:
                 need(opening.is_in(m_, p_), f"entry {index}: the opening is not of this leaf")
                 self._forward(leaves, opening.meta["dirn"])
                 self._opening(index, opening)
+            if index not in self.full:
+                self.holes = True
         self._forward(leaves, len(leaves))
         need(self.directory.genesis == m["genesis"], "leaf 0 is another genesis")
         self._complete()
@@ -204,6 +207,8 @@ class Bundle:
         if opening.statement is not None:
             opening.verify(d)
             self._signed(opening, d, meta, priv)
+        if meta["ev"] in ESCROW:
+            self._escrow(index, opening, d, meta, priv)
         for place in priv["to"]:
             self._feed(place["desk"], index, place["n"])
         if meta["ev"] == "erasure.done":
@@ -226,6 +231,37 @@ class Bundle:
         for t in said.core["to"]:
             epoch = d.active_epoch(t["desk"])
             need((epoch["e"], epoch["rk"]) == (t["epoch"], t["rk"]), "a recipient's epoch or key")
+
+    def _escrow(self, index, opening, d, meta, priv):
+        """Every release is of what custodians asked for, and of no more."""
+        if meta["ev"] == "escrow.released":
+            self._released(d, meta, priv["data"])
+            self.releases[index] = priv["data"]
+            return
+        p, key = opening.statement.payload, opening.said.by["key"]
+        if meta["ev"] == "escrow.requested":
+            self.asked[index] = (ask_of(p), key, meta["at"])
+        if meta["ev"] == "escrow.refused":
+            self.asked = {i: r for i, r in self.asked.items() if r[:2] != (ask_of(p), key)}
+        if meta["ev"] == "escrow.opened" and (p["release"] in self.releases or not self.holes):
+            need(p["release"] in self.releases, "a report on no release")
+            data = self.releases[p["release"]]
+            need(ask_of(data) == ask_of(p) and key in [r["key"] for r in data["requests"]], "a report on another release")
+
+    def _released(self, d, meta, data):
+        for r in data["requests"]:
+            asked = self.asked.pop(r["idx"], None)
+            if asked is None:
+                need(self.holes, "a request that does not count")
+                continue
+            ask, key, at = asked
+            need(ask == ask_of(data) and key == r["key"], "a request for something else")
+            need(at > meta["at"] - ESCROW_TERM, "a request that is too old")
+        keys = [r["key"] for r in data["requests"]]
+        k = d.inst(d.desk(data["desk"])["i"])["custodians"]["k"]
+        need(1 <= k <= len(keys), "fewer custodians than the institution wants")
+        files = [d.escrow_files(data["desk"], e, keys) for e in data["epochs"]]
+        need(all(files) and [f for fs in files for f in fs] == data["files"], "files that are not sealed to those who asked")
 
     def _feed(self, desk, index, n):
         places = self.feeds.setdefault(desk, [])

@@ -309,6 +309,22 @@ class Directory:
         need(officer["nb"] <= at < officer["na"], "an officer not in term")
         return officer
 
+    def custodian_key(self, by):
+        """What a custodian of a desk's institution signs with."""
+        need(self.desk(by["desk"])["i"] == by["inst"], "a desk of another institution")
+        keys = [k for k in self.inst(by["inst"])["custodians"].get("keys", []) if of_key(k) == by["key"]]
+        need(keys, "a key of no custodian of the desk's institution")
+        return keys[0]
+
+    def escrow_files(self, d, e, signers):
+        """The escrow files of an epoch that are sealed only to some of these
+        custodians: by the recipients that are paired with their keys now."""
+        need(e <= len(self.epochs.get(d, [])), "an epoch that is not known")
+        now, then = self.inst(self.desk(d)["i"])["custodians"], self.escrows[(d, e)]
+        mine = [r for k, r in zip(now.get("keys", []), now["rcps"]) if of_key(k) in signers]
+        seats = {then.index(r) for r in mine if r in then}
+        return [{**f, "e": e} for f in self.epochs[d][e - 1]["esc"] if seats.issuperset(f["cust"])]
+
     def check_actor(self, by, at):
         officer, desk = self.key_of(by["key"], at), self.desk(by["desk"])
         need(officer["i"] == by["inst"] == desk["i"], "an officer or a desk of another institution")

@@ -7,7 +7,7 @@ import hmac
 from .canon import Refused, encode, need, unb64
 from .dirforms import Leaf
 from .directory import Directory, of_key
-from .evforms import DATA, half, leaf_of, meta_form, priv_form, read_signed
+from .evforms import DATA, ESCROW, ESCROW_TERM, half, leaf_of, meta_form, priv_form, read_signed
 from .log import Policy, Proof, Vkey
 
 
@@ -32,6 +32,10 @@ class Opening:
             need(meta["by"] == "system" or ev == "message.refused", "made by the exchange, says somebody else")
             if ev == "message.refused":
                 need(meta["dec"] == "refuse:" + priv["data"]["code"], "META.dec is another refusal")
+            if ev == "escrow.released":
+                data = priv["data"]
+                need(meta["obj"] == data["desk"] and data["until"] == meta["at"] + ESCROW_TERM, "a release of another desk or term")
+                need(all(r["idx"] < meta["idx"] for r in data["requests"]), "a request that comes later")
             if ev == "silence":
                 need(priv["data"].get("size") == meta["idx"], "silence about another tree")
             return
@@ -60,6 +64,10 @@ class Opening:
         if self.statement is None:
             return
         names, by = self.statement.keys, self.said.by
+        if self.meta["ev"] in ESCROW:
+            need(names == [by["key"]], "a custodian signs alone")
+            self.statement.verify([unb64(keys.custodian_key(by))])
+            return
         need(1 <= len(names) <= 2 and by["key"] in names, "signed by others than it says")
         officers = [keys.key_of(k, self.meta["at"]) for k in names]
         self.statement.verify([unb64(o["ed"]) for o in officers])
@@ -72,7 +80,7 @@ class Chain(Directory):
 
     KINDS = (
         "genesis", "policy", "delegate.revoke", "inst.join", "inst.profile", "inst.root", "inst.registrars",
-        "officer.enrol", "officer.revoke", "desk.profile", "desk.members",
+        "inst.custodians", "officer.enrol", "officer.revoke", "desk.profile", "desk.members",
     )
 
     def add(self, index, value):

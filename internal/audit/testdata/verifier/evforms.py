@@ -72,6 +72,35 @@ def leaf_of(m, p):
     return encode({"m": base64.b64encode(m).decode(), "p": base64.b64encode(p).decode(), "v": 1})
 
 
+# ---- escrow: who asks for what (sections 6 and 7) ----
+
+ESCROW = ("escrow.requested", "escrow.refused", "escrow.released", "escrow.opened")
+ESCROW_TERM = 7 * 24 * 3600 * 1000
+ASK = {
+    "desk": desk, "epochs": several(integer(1), 1, 64), "officer": ident("u"), "purpose": const("recovery", "rehearsal"),
+}
+
+
+def ask_of(p):
+    return p["desk"], p["officer"], p["purpose"], tuple(p["epochs"])
+
+
+_released = obj(
+    {
+        **ASK, "until": ms, "requests": several(obj({"idx": integer(0), "key": keyid}), 1, 5),
+        "files": several(obj({"cust": several(integer(0, 4), 1, 5), "e": integer(1), "sha256": digest}), 1, 640),
+    }
+)
+
+
+def released(p):
+    _released(p)
+    need(p["epochs"] == sorted(set(p["epochs"])), "epochs out of order")
+    indexes, keys = [r["idx"] for r in p["requests"]], [r["key"] for r in p["requests"]]
+    need(indexes == sorted(set(indexes)) and len(set(keys)) == len(keys), "requests out of order, or one custodian twice")
+    need(all(f["e"] in p["epochs"] and len(f["cust"]) <= len(keys) for f in p["files"]), "a file of something else")
+
+
 # ---- data of the exchange (section 6) ----
 
 duty = obj(
@@ -103,6 +132,7 @@ DATA = {
             "ground": code,
         }
     ),
+    "escrow.released": released,
     "clock.accepted": obj({"jump": integer(-(2**53) + 1)}),
     **{e: anything for e in ("consent.expired", "consent.superseded", "notice.emergency", "audit.exported")},
 }
@@ -233,6 +263,11 @@ STATEMENTS = {
         "id",
     ),
 }
+STATEMENTS.update({
+    "escrow.requested": ({**ASK, "reason": code}, {}, "desk"),
+    "escrow.refused": ({**ASK, "reason": code}, {}, "desk"),
+    "escrow.opened": ({**ASK, "outcome": const("matched", "failed"), "release": integer(0)}, {}, "desk"),
+})
 CONSENT_ACTS = ("requested", "given", "refused", "deferred", "narrowed", "renewed", "withdrawn", "revoked", "invalidated")
 
 
@@ -259,6 +294,9 @@ def check_members(event, p):
         need(p["desk"] == p["by"]["desk"], "a receipt for another desk")
     if event == "fact.mismatch":
         need(p["facts"] or p["rules"], "a mismatch of nothing")
+    if event in ESCROW:
+        need(p["desk"] == p["by"]["desk"] and "case" not in p, "by.desk is the desk to be recovered, and there is no case")
+        need(p["epochs"] == sorted(set(p["epochs"])), "epochs out of order")
     if event == "desk.grant":
         need(p["epochs"] == sorted(set(p["epochs"])) == [x["e"] for x in p["pkg"]], "packages of other epochs")
     if event == "conflict.set":
