@@ -197,3 +197,76 @@ func (r *ReleasedData) Check() error {
 	}
 	return nil
 }
+
+// An EscrowStep is one leaf about the escrow of a desk, decoded.
+type EscrowStep struct {
+	Idx, At int64
+	Ev      string
+	Key     string     // of the custodian who signed; "" of a release
+	Ask     *EscrowAsk // what it is about
+	Reason  string     // of a request or a refusal
+	Release *ReleasedData
+	Report  *EscrowReport
+}
+
+// EscrowStepOf decodes an opening of one of the events [IsEscrow] names. It
+// verifies no signature.
+func EscrowStepOf(meta *Meta, priv *Priv) (EscrowStep, error) {
+	step := EscrowStep{Idx: meta.Idx, At: meta.At, Ev: meta.Ev}
+	if meta.Ev == EscrowReleased {
+		step.Release = &ReleasedData{}
+		step.Ask = &step.Release.EscrowAsk
+		return step, statement.Unmarshal(priv.Data, step.Release)
+	}
+	if priv.Stmt == nil {
+		return step, errors.New("a signed event without its statement")
+	}
+	return step, step.said(priv.Stmt)
+}
+
+func (s *EscrowStep) said(d *statement.DSSE) error {
+	switch s.Ev {
+	case EscrowRequested:
+		r, err := ParseEscrowRequest(d)
+		if err != nil {
+			return err
+		}
+		s.Key, s.Ask, s.Reason = r.By.Key, &r.EscrowAsk, r.Reason
+	case EscrowRefused:
+		r, err := ParseEscrowRefusal(d)
+		if err != nil {
+			return err
+		}
+		s.Key, s.Ask, s.Reason = r.By.Key, &r.EscrowAsk, r.Reason
+	default:
+		r, err := ParseEscrowReport(d)
+		if err != nil {
+			return err
+		}
+		s.Key, s.Ask, s.Report = r.By.Key, &r.EscrowAsk, r
+	}
+	return nil
+}
+
+// Asking are the requests for the same that still count at a time, of a trail
+// whose oldest step comes first: none older than [EscrowTerm], none that a release
+// used up, none that its custodian withdrew.
+func Asking(trail []EscrowStep, ask *EscrowAsk, now int64) []ReleaseAsk {
+	var open []ReleaseAsk
+	for _, s := range trail {
+		if s.At <= now-EscrowTerm || !s.Ask.Equal(ask) {
+			continue
+		}
+		switch s.Ev {
+		case EscrowRequested:
+			open = append(open, ReleaseAsk{Idx: s.Idx, Key: s.Key})
+		case EscrowRefused:
+			open = slices.DeleteFunc(open, func(r ReleaseAsk) bool { return r.Key == s.Key })
+		case EscrowReleased:
+			open = slices.DeleteFunc(open, func(r ReleaseAsk) bool {
+				return slices.ContainsFunc(s.Release.Requests, func(used ReleaseAsk) bool { return used.Idx == r.Idx })
+			})
+		}
+	}
+	return open
+}

@@ -3,7 +3,6 @@ package exchange
 import (
 	"context"
 	"crypto/ed25519"
-	"errors"
 	"slices"
 
 	"github.com/odziv/odziv/internal/evidence"
@@ -15,26 +14,16 @@ import (
 // within a term: whoever decides reads them all.
 const maxEscrowSteps = 24
 
-// escrowStep is one leaf about the escrow of a desk.
-type escrowStep struct {
-	idx, at int64
-	ev      string
-	key     string // of the custodian; "" of a release
-	ask     *evidence.EscrowAsk
-	release *evidence.ReleasedData
-	report  *evidence.EscrowReport
-}
-
 // escrowTrail reads what happened to the escrow of a desk since a time, oldest
 // first. The leaves about one desk are chained by META.prev, so there is no table
 // that could say otherwise. Where an opening is missing it ends: what cannot be
 // read allows nothing.
-func escrowTrail(ctx context.Context, v View, desk string, since int64) ([]escrowStep, error) {
+func escrowTrail(ctx context.Context, v View, desk string, since int64) ([]evidence.EscrowStep, error) {
 	idx, err := v.Last(ctx, desk)
 	if err != nil {
 		return nil, err
 	}
-	var trail []escrowStep
+	var trail []evidence.EscrowStep
 	for idx >= 0 {
 		o, ok, err := v.Opening(ctx, idx)
 		if err != nil {
@@ -51,7 +40,7 @@ func escrowTrail(ctx context.Context, v View, desk string, since int64) ([]escro
 			break
 		}
 		if evidence.IsEscrow(meta.Ev) {
-			step, err := escrowStepOf(meta, priv)
+			step, err := evidence.EscrowStepOf(meta, priv)
 			if err != nil {
 				return nil, err
 			}
@@ -61,25 +50,6 @@ func escrowTrail(ctx context.Context, v View, desk string, since int64) ([]escro
 	}
 	slices.Reverse(trail)
 	return trail, nil
-}
-
-func escrowStepOf(meta *evidence.Meta, priv *evidence.Priv) (escrowStep, error) {
-	step := escrowStep{idx: meta.Idx, at: meta.At, ev: meta.Ev}
-	if meta.Ev == evidence.EscrowReleased {
-		step.release = &evidence.ReleasedData{}
-		step.ask = &step.release.EscrowAsk
-		return step, statement.Unmarshal(priv.Data, step.release)
-	}
-	if priv.Stmt == nil {
-		return step, errors.New("a signed event without its statement")
-	}
-	a, err := readEscrow(meta.Ev, priv.Stmt)
-	if err != nil {
-		return step, err
-	}
-	step.key, step.ask = a.head.By.Key, askOf(a.body)
-	step.report, _ = a.body.(*evidence.EscrowReport)
-	return step, nil
 }
 
 // readEscrow decodes what a custodian signs.
@@ -118,28 +88,6 @@ func askOf(body any) *evidence.EscrowAsk {
 	return nil
 }
 
-// asking are the requests that still count: none of another ask, none older than
-// a term, none that a release used up, none that was withdrawn.
-func asking(trail []escrowStep, ask *evidence.EscrowAsk, now int64) []evidence.ReleaseAsk {
-	var open []evidence.ReleaseAsk
-	for _, s := range trail {
-		if s.at <= now-evidence.EscrowTerm || !s.ask.Equal(ask) {
-			continue
-		}
-		switch s.ev {
-		case evidence.EscrowRequested:
-			open = append(open, evidence.ReleaseAsk{Idx: s.idx, Key: s.key})
-		case evidence.EscrowRefused:
-			open = slices.DeleteFunc(open, func(r evidence.ReleaseAsk) bool { return r.Key == s.key })
-		case evidence.EscrowReleased:
-			open = slices.DeleteFunc(open, func(r evidence.ReleaseAsk) bool {
-				return slices.ContainsFunc(s.release.Requests, func(used evidence.ReleaseAsk) bool { return used.Idx == r.Idx })
-			})
-		}
-	}
-	return open
-}
-
 // recordEscrow records what a custodian says, and releases the files in the same
 // transaction when with her enough have asked for the same. Desk and head learn of
 // both in their feeds before anybody can fetch a byte.
@@ -165,7 +113,7 @@ func (s *section) recordEscrow(d *statement.DSSE, a *act) (evidence.Item, error)
 		return item, err
 	}
 	mine := evidence.ReleaseAsk{Idx: item.Idx, Key: a.head.By.Key}
-	return item, s.release(ask, append(asking(trail, ask, s.now), mine))
+	return item, s.release(ask, append(evidence.Asking(trail, ask, s.now), mine))
 }
 
 // escrowReaders are the desk itself and every open head desk of its institution.
@@ -204,18 +152,18 @@ func (s *section) checkCustodian(d *statement.DSSE, h *statement.Head, ask *evid
 }
 
 // checkEscrow holds a custodian's statement against what happened before.
-func (s *section) checkEscrow(a *act, ask *evidence.EscrowAsk, trail []escrowStep) error {
+func (s *section) checkEscrow(a *act, ask *evidence.EscrowAsk, trail []evidence.EscrowStep) error {
 	mine := func(r evidence.ReleaseAsk) bool { return r.Key == a.head.By.Key }
 	recent := 0
 	for _, step := range trail {
-		if step.key == a.head.By.Key && step.at > s.now-evidence.EscrowTerm {
+		if step.Key == a.head.By.Key && step.At > s.now-evidence.EscrowTerm {
 			recent++
 		}
 	}
 	if recent >= maxEscrowSteps {
 		return refuse(Conflicting, "escrow_asked", "this custodian has said enough about this desk for a week")
 	}
-	open := asking(trail, ask, s.now)
+	open := evidence.Asking(trail, ask, s.now)
 	switch b := a.body.(type) {
 	case *evidence.EscrowRequest:
 		if slices.ContainsFunc(open, mine) {
@@ -245,18 +193,18 @@ func (s *section) checkReceiver(ask *evidence.EscrowAsk) error {
 
 // checkReport wants a report to be by a custodian of a release that it names, and
 // the only one by her.
-func (s *section) checkReport(key string, b *evidence.EscrowReport, trail []escrowStep) error {
+func (s *section) checkReport(key string, b *evidence.EscrowReport, trail []evidence.EscrowStep) error {
 	for _, step := range trail {
-		if step.report != nil && step.key == key && step.report.Release == b.Release {
+		if step.Report != nil && step.Key == key && step.Report.Release == b.Release {
 			return refuse(Conflicting, "escrow_asked", "this custodian has said what came of it")
 		}
 	}
 	for _, step := range trail {
-		if step.idx != b.Release || step.release == nil {
+		if step.Idx != b.Release || step.Release == nil {
 			continue
 		}
-		named := slices.ContainsFunc(step.release.Requests, func(r evidence.ReleaseAsk) bool { return r.Key == key })
-		if named && step.ask.Equal(&b.EscrowAsk) {
+		named := slices.ContainsFunc(step.Release.Requests, func(r evidence.ReleaseAsk) bool { return r.Key == key })
+		if named && step.Ask.Equal(&b.EscrowAsk) {
 			return nil
 		}
 	}
@@ -316,7 +264,9 @@ func (x *Exchange) EscrowFile(ctx context.Context, c Caller, desk string, epoch 
 		if err != nil {
 			return err
 		}
-		if !slices.ContainsFunc(trail, func(s escrowStep) bool { return s.release != nil && released(s.release, c.Key, epoch, sha256, now) }) {
+		if !slices.ContainsFunc(trail, func(s evidence.EscrowStep) bool {
+			return s.Release != nil && released(s.Release, c.Key, epoch, sha256, now)
+		}) {
 			return refuse(Forbidden, "escrow_sealed", "no release in force gives this custodian this file").
 				hint("as many custodians as the institution wants must ask for the same within a week: odziv recovery status")
 		}
