@@ -187,6 +187,7 @@ func (c *Client) unwrap(a attempt, token Secret) (Secret, error) {
 type reserve struct {
 	valid  bool
 	looked time.Time // monotonic
+	said   string    // what was logged last
 }
 
 // reserveEvery is how often the reserve is looked at.
@@ -209,10 +210,17 @@ func (r AppRole) examineReserve(c *Client, a attempt) {
 	if errors.Is(err, ErrSealed) || errors.Is(err, ErrUnreachable) || a.ctx.Err() != nil {
 		return
 	}
-	if err != nil && (known.valid || !errors.Is(err, fs.ErrNotExist) && known.looked.IsZero()) {
-		c.cfg.Log.Error("vault: there is no reserve secret id any more", "error", err)
+	next := reserve{valid: err == nil, looked: time.Now(), said: known.said}
+	switch {
+	case err == nil:
+		next.said = ""
+	case errors.Is(err, fs.ErrNotExist) && !known.valid:
+		// There was none before.
+	case err.Error() != known.said:
+		next.said = err.Error()
+		c.cfg.Log.Error("vault: there is no valid reserve secret id any more", "error", err)
 	}
 	c.mu.Lock()
-	c.reserve = reserve{err == nil, time.Now()}
+	c.reserve = next
 	c.mu.Unlock()
 }

@@ -34,10 +34,9 @@ type Client struct {
 // A session is one token's life.
 type session struct {
 	door      *api.Client
-	token     Secret
-	lease     time.Duration // as last granted; 0 for ever
-	renewAt   time.Time     // on the monotonic clock; zero if not renewable
-	revocable bool          // ours to end
+	renewAt   time.Time // on the monotonic clock; zero if not renewable
+	until     time.Time // the same; when the lease ends, zero if it does not
+	revocable bool      // ours to end
 }
 
 // door is a path and what is done there, in the words of a policy.

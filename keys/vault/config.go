@@ -37,6 +37,7 @@ type Config struct {
 type Auth interface {
 	check() error
 	login(*Client, attempt) (grant, error)
+	advice() string // what a person does where no login succeeds any more
 }
 
 // AppRole logs a program in with a role id and a secret id that can be used

@@ -40,6 +40,8 @@ var (
 	errRefused = errors.New("vault refused the request")
 	// errGone: a wrapping token that does not exist: used, expired or never there.
 	errGone = errors.New("wrapping token used already or expired")
+	// errTrouble: Vault answers that something is wrong on its side.
+	errTrouble = fmt.Errorf("%w as it should", ErrUnreachable)
 )
 
 // phrases are what Vault is known to say, and what each means. Nothing else of an
@@ -97,7 +99,9 @@ func kindOf(status int) error {
 		return ErrDenied
 	case status == 404:
 		return ErrNotFound
-	case status == 429 || status >= 500:
+	case status == 500:
+		return errTrouble
+	case status == 429 || status > 500:
 		return ErrUnreachable
 	case status >= 300 && status < 400:
 		return ErrAnswer

@@ -66,39 +66,48 @@ func whyNot(err error) string {
 	return NeedLogin
 }
 
-// take makes a session of a grant. It looks the token up first: that one may look
-// itself up is how its loss is told from a missing policy later.
+// take makes a session of a grant. A token that was paid for with a secret id is
+// taken even if it may not look itself up: the state says what its policy lacks.
 func (c *Client) take(ctx context.Context, g grant) error {
 	d, err := c.transport.door(c.cfg, g.token)
 	if err != nil {
 		return err
 	}
-	s := &session{door: d, token: g.token, revocable: g.revocable}
-	found, err := c.lookUp(ctx, s)
-	if errors.Is(err, ErrDenied) {
-		return fmt.Errorf("%w: the token may not look itself up; its role needs the policy named default", ErrDenied)
+	s := &session{door: d, revocable: g.revocable}
+	denied := map[door]bool{}
+	switch found, err := c.lookUp(ctx, s); {
+	case err == nil:
+		g.lease, g.renewable = found.lease, found.renewable
+	case errors.Is(err, ErrDenied):
+		denied[door{selfPath, "read"}] = true
+	case !g.revocable: // nothing is lost with it
+		return fmt.Errorf("%w; %s", err, c.cfg.Auth.advice())
 	}
-	if err != nil {
-		return err
-	}
-	s.granted(found.lease, found.renewable)
+	s.granted(g.lease, g.renewable)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return errClosed
 	}
-	c.session, c.denied = s, map[door]bool{}
+	c.session, c.denied = s, denied
 	c.good()
 	c.wake()
 	return nil
 }
 
+// selfPath is where a token looks itself up.
+const selfPath = "auth/token/lookup-self"
+
 // granted plans the renewal at a third of the lease, give or take a tenth.
 func (s *session) granted(lease time.Duration, renewable bool) {
-	s.lease, s.renewAt = lease, time.Time{}
-	if renewable && lease > 0 {
-		third := lease / 3
-		s.renewAt = time.Now().Add(third - third/10 + rand.N(third/5+1))
+	s.renewAt = time.Time{}
+	if lease <= 0 { // for ever; or less than a second, and then the end is known
+		return
+	}
+	now, third := time.Now(), lease/3
+	s.until = now.Add(lease)
+	if renewable {
+		s.renewAt = now.Add(third - third/10 + rand.N(third/5+1))
 	}
 }
 
@@ -110,7 +119,7 @@ func (c *Client) lookUp(ctx context.Context, s *session) (grant, error) {
 			Renewable bool  `json:"renewable"`
 		} `json:"data"`
 	}
-	err := c.send(ctx, s.door, request{verb: "GET", path: "auth/token/lookup-self"}, &out)
+	err := c.send(ctx, s.door, request{verb: "GET", path: selfPath}, &out)
 	return grant{lease: time.Duration(out.Data.TTL) * time.Second, renewable: out.Data.Renewable}, err
 }
 
@@ -133,10 +142,14 @@ func (t TokenFile) check() error {
 	return nil
 }
 
+func (t TokenFile) advice() string {
+	return "log in again, or see to the agent that keeps " + t.Path
+}
+
 func (t TokenFile) login(*Client, attempt) (grant, error) {
 	token, err := readSecret(t.Path)
 	if err != nil {
-		return grant{}, fmt.Errorf("%w: token file: %w", ErrLogin, err)
+		return grant{}, fmt.Errorf("%w: token file: %w; %s", ErrLogin, err, t.advice())
 	}
 	return grant{token: token}, nil
 }
@@ -147,6 +160,8 @@ func (u Userpass) check() error {
 	}
 	return errors.Join(checkName("userpass mount", mountName, orElse(u.Mount, "userpass")), checkName("user name", keyName, u.Name))
 }
+
+func (u Userpass) advice() string { return "begin again with the right name and password" }
 
 // login tries a refused password once only: Vault locks the account of who goes
 // on trying.
@@ -160,7 +175,7 @@ func (u Userpass) login(c *Client, a attempt) (grant, error) {
 	path := "auth/" + orElse(u.Mount, "userpass") + "/login/" + u.Name
 	g, err := c.authenticate(a, path, map[string]string{"password": u.Password.Reveal()})
 	if errors.Is(err, errRefused) || errors.Is(err, ErrDenied) || errors.Is(err, ErrLogin) {
-		err = fmt.Errorf("%w: name or password refused", ErrLogin)
+		err = fmt.Errorf("%w: name or password refused; %s", ErrLogin, u.advice())
 		c.mu.Lock()
 		c.barred = err
 		c.mu.Unlock()

@@ -77,10 +77,13 @@ func (c *Client) isClosed() bool {
 // untilNext is the time until the next round when all is well.
 func (c *Client) untilNext() time.Duration {
 	s, _ := c.current()
-	if s == nil || s.renewAt.IsZero() {
-		return probeEvery
+	next := probeEvery
+	if s != nil && !s.renewAt.IsZero() {
+		next = min(next, time.Until(s.renewAt))
+	} else if s != nil && !s.until.IsZero() {
+		next = min(next, time.Until(s.until))
 	}
-	return max(leastPause, min(probeEvery, time.Until(s.renewAt)))
+	return max(leastPause, next)
 }
 
 // tend does one round: log in, renew or probe, and see what the policy allows.
@@ -97,11 +100,11 @@ func (c *Client) tend(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return err
 	}
-	if errors.Is(err, ErrLogin) || errors.Is(err, ErrDenied) {
+	if s.isLost(err) {
 		c.lose(s)
 		return c.tend(ctx)
 	}
-	c.learn(s, mark, request{verb: "GET", path: "auth/token/lookup-self"}, err)
+	c.learn(s, mark, request{verb: "GET", path: selfPath}, err)
 	if err != nil {
 		return err
 	}
@@ -109,16 +112,27 @@ func (c *Client) tend(ctx context.Context) error {
 	return c.reconsider(ctx, s)
 }
 
+// isLost reports whether an answer to the token's looking itself up means that it
+// is dead. Vault says so; old ones say no more than "permission
+// denied", which then counts once the lease has run out.
+func (s *session) isLost(err error) bool {
+	outlived := !s.until.IsZero() && time.Now().After(s.until)
+	return errors.Is(err, ErrLogin) || errors.Is(err, ErrDenied) && outlived
+}
+
 // probe renews the token if that is due and looks it up otherwise. A renewal that
 // is refused while the token is good is not worth losing it.
 func (c *Client) probe(ctx context.Context, s *session) error {
 	if s.renewAt.IsZero() || time.Now().Before(s.renewAt) {
-		_, err := c.lookUp(ctx, s)
+		found, err := c.lookUp(ctx, s)
+		if err == nil && !s.until.IsZero() {
+			s.until = time.Now().Add(max(found.lease, time.Second))
+		}
 		return err
 	}
 	var out auth
 	err := c.send(ctx, s.door, request{verb: "PUT", path: "auth/token/renew-self"}, &out)
-	if errors.Is(err, ErrSealed) || errors.Is(err, ErrUnreachable) || ctx.Err() != nil {
+	if away := errors.Is(err, ErrUnreachable) && !errors.Is(err, errTrouble); away || errors.Is(err, ErrSealed) || ctx.Err() != nil {
 		return err
 	}
 	lease, renewable := time.Duration(out.Auth.LeaseDuration)*time.Second, out.Auth.Renewable
@@ -144,7 +158,6 @@ func (c *Client) lose(s *session) {
 	c.session = nil
 	c.mark++
 	c.cfg.Log.Warn("vault: the token is lost: expired, revoked, or used from where it may not be")
-	c.become(NeedLogin, "the token is lost")
 }
 
 func (c *Client) examine(ctx context.Context) {

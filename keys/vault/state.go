@@ -110,7 +110,8 @@ func (c *Client) learn(s *session, mark uint64, r request, err error) {
 			c.denied[at] = true
 		}
 		c.wrong(Denied, c.refusedDoors())
-	case errors.Is(err, ErrAnswer): // says nothing of Vault
+	case errors.Is(err, ErrAnswer):
+		c.wrong(Unreachable, "what answers is not Vault: "+err.Error())
 	default: // Vault answered, with a yes or a no
 		delete(c.denied, at)
 		c.good()

@@ -113,24 +113,29 @@ func (w *world) open(cfg vault.Config) *vault.Client {
 	return c
 }
 
-// keep runs the client until the test ends.
-func (w *world) keep(c *vault.Client) {
+// keep runs the client until the test ends, or until stop.
+func (w *world) keep(c *vault.Client) (stop func()) {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- c.Run(ctx) }()
-	w.t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; !errors.Is(err, context.Canceled) {
 			w.t.Errorf("run: %v", err)
 		}
 	})
+	w.t.Cleanup(stop)
+	return stop
 }
+
+// patience bounds a wait for what must come, on the slowest machine.
+const patience = time.Minute
 
 // until waits for a state; the test's own limit of time is the only one.
 func (w *world) until(c *vault.Client, why string) {
 	w.t.Helper()
-	limit := time.After(2 * time.Minute)
+	limit := time.After(patience)
 	for c.State().Why != why {
 		select {
 		case <-limit:
@@ -144,7 +149,7 @@ func (w *world) until(c *vault.Client, why string) {
 func (w *world) eventually(what string, f func() error) {
 	w.t.Helper()
 	var err error
-	for start := time.Now(); time.Since(start) < 2*time.Minute; time.Sleep(10 * time.Millisecond) {
+	for start := time.Now(); time.Since(start) < patience; time.Sleep(10 * time.Millisecond) {
 		if err = f(); err == nil {
 			return
 		}
@@ -168,4 +173,41 @@ func (r *record) String() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.buf.String()
+}
+
+// revoke ends every token that a role logged in with.
+func (w *world) revoke() {
+	w.t.Helper()
+	w.revokeAll("approle")
+}
+
+// revokeAll ends every token of a display name.
+func (w *world) revokeAll(name string) {
+	w.t.Helper()
+	all := w.Call(w.t, "LIST", "auth/token/accessors", nil)["data"].(map[string]any)["keys"].([]any)
+	for _, accessor := range all {
+		body := map[string]any{"accessor": accessor}
+		_, found := w.CallAs(w.t, w.RootToken, "POST", "auth/token/lookup-accessor", body) // it may be gone by now
+		if data, ok := found["data"].(map[string]any); ok && data["display_name"] == name {
+			w.Call(w.t, "POST", "auth/token/revoke-accessor", body)
+		}
+	}
+}
+
+// noFile and oneFile say what must be left of the files of secret ids.
+func (w *world) noFile(names ...string) {
+	w.t.Helper()
+	for _, name := range names {
+		if _, err := os.Stat(w.file(name)); !errors.Is(err, os.ErrNotExist) {
+			w.t.Errorf("%s is left: %v", name, err)
+		}
+	}
+}
+
+func (w *world) oneFile(name string) {
+	w.t.Helper()
+	left, err := filepath.Glob(w.file("secret-id*"))
+	if err != nil || len(left) != 1 || left[0] != w.file(name) {
+		w.t.Errorf("left: %v, %v, want %s", left, err, name)
+	}
 }
