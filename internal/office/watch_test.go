@@ -1,14 +1,401 @@
 package office_test
 
 import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/odziv/odziv/internal/api/client"
+	"github.com/odziv/odziv/internal/office"
+	"github.com/odziv/odziv/internal/scenario/demo"
+	"github.com/odziv/odziv/internal/statement"
+	"github.com/odziv/odziv/keys/directory"
+	"github.com/odziv/odziv/keys/keystore"
+	"github.com/odziv/odziv/keys/transparency"
 )
 
 // acceptAll lets an officer accept everything that waits for her.
 func acceptAll(t *testing.T, p *program) {
 	t.Helper()
 	for _, c := range p.Unexpected("") {
-		_, err := p.Accept(c.Idx)
+		if _, err := p.Accept(c.Idx); err != nil && !errors.Is(err, office.ErrNoChange) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// waiting wants exactly these kinds of changes to wait for an officer.
+func waiting(t *testing.T, p *program, want ...string) []transparency.Change {
+	t.Helper()
+	list := p.fresh(t).Unexpected("")
+	var got []string
+	for _, c := range list {
+		got = append(got, c.What)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v wait, want %v", got, want)
+	}
+	return list
+}
+
+// atKeys opens the program of anybody's keystore.
+func atKeys(t *testing.T, w *demo.World, keys *keystore.Keystore, dir string) *program {
+	t.Helper()
+	notebook := office.MemoryNotebook(w.Pin())
+	if dir != "" {
+		var err error
+		if notebook, err = office.OpenNotebook(dir); err != nil {
+			notebook, err = office.CreateNotebook(dir, w.Pin())
+		}
 		check(t, err)
+	}
+	net := &network{base: &http.Transport{DisableCompression: true}}
+	t.Cleanup(net.base.CloseIdleConnections)
+	c, err := client.New(w.URL, keys.Signer(), w.Clock.Now, client.Options{Transport: net,
+		Pause: func(ctx context.Context, _ time.Duration) error { time.Sleep(time.Millisecond); return ctx.Err() }})
+	check(t, err)
+	o, err := office.Open(office.Config{Client: c, Keys: keys, Notebook: notebook, Packs: w.Packs, Clock: w.Clock.Now, Demo: true})
+	check(t, err)
+	return &program{Office: o, net: net}
+}
+
+// Two registrars turn on their own institution and put a stranger at a desk.
+// Every member sees it at once and seals nothing; every other institution can
+// read it; and the stranger opens nothing, until a member of the desk helps her.
+func TestStrangerAtTheDesk(t *testing.T) {
+	w := open(t)
+	from, to := desk(t, w, "swc-kraljevo", "legal"), desk(t, w, "hppo-kraljevo", "registry")
+	first, second, outside := at(t, w, from, 0, t.TempDir()), at(t, w, from, 1, ""), at(t, w, to, 0, "")
+	letter, err := first.Send(t.Context(), complaint(from.ID, to.ID))
+	check(t, err)
+	waiting(t, first)
+
+	rogue, err := from.Enrol(t.Context(), "member")
+	check(t, err)
+	for _, p := range []*program{first, second} {
+		c := waiting(t, p, "desk.members")[0]
+		if a := c.Adds[0]; a.Officer != rogue.ID || a.Desk != from.ID || a.Enrolled == nil || len(c.By) != 2 || c.By[0].As != transparency.AsRegistrar || len(c.Reads) != 0 {
+			t.Errorf("%+v", c)
+		}
+		p.net.set(nil)
+		_, err := p.Send(t.Context(), complaint(from.ID, to.ID))
+		if !errors.Is(err, office.ErrUnexpected) || p.net.count("PUT") != 0 {
+			t.Errorf("sealed: %v", err)
+		}
+		if _, err := p.Rotate(t.Context(), from.ID, "yearly"); !errors.Is(err, office.ErrUnexpected) {
+			t.Errorf("a key was made for her: %v", err)
+		}
+		_, err = p.Letters(t.Context(), from.ID)
+		check(t, err)
+	}
+	// She is a member: her own program begins with her. Her key has no use.
+	there := at(t, w, from, 2, "")
+	waiting(t, there)
+	if _, err := there.Read(t.Context(), from.ID, letter.Msg); !errors.Is(err, office.ErrNoPackage) {
+		t.Errorf("the stranger reads: %v", err)
+	}
+	_, err = there.Rotate(t.Context(), from.ID, "yearly")
+	check(t, err)
+	for _, p := range []*program{first, second} {
+		waiting(t, p, "desk.members", "desk.epoch")
+		if err := p.Acknowledge(t.Context(), from.ID); !errors.Is(err, office.ErrUnexpected) {
+			t.Errorf("her key was acknowledged: %v", err)
+		}
+	}
+	// Senders use the old key as long as nobody helps her.
+	_, err = outside.Send(t.Context(), complaintBack(t, outside, letter, from.ID))
+	check(t, err)
+	log, err := outside.DeskLog(t.Context(), from.ID)
+	check(t, err)
+	if e, _ := outside.Directory().ActiveEpoch(from.ID); e.E != 1 || log.FeedRead || len(log.Keys) != 2 || len(log.Keys[1].Used) != 0 {
+		t.Errorf("epoch %d, %+v", e.E, log)
+	}
+
+	// A member turns too, with a program of her own making.
+	accomplice := from.Officers[1].Keys
+	check(t, w.Propose(t.Context(), &directory.DeskEpochAck{D: from.ID, E: 2}, accomplice.Signer()))
+	check(t, w.Published(t.Context()))
+	late, err := outside.Send(t.Context(), complaintBack(t, outside, letter, from.ID))
+	check(t, err)
+	if _, err := there.Read(t.Context(), from.ID, late.Msg); err != nil {
+		t.Errorf("sealed to the new key: %v", err)
+	}
+	if _, err := there.Read(t.Context(), from.ID, letter.Msg); !errors.Is(err, office.ErrNoPackage) {
+		t.Errorf("the stranger reads what was before: %v", err)
+	}
+	list := waiting(t, first, "desk.members", "desk.epoch", "desk.epoch.ack")
+	if r := list[0].Reads; len(r) != 1 || r[0].Epoch != 2 || len(r[0].Used) != 1 || r[0].Used[0].From != list[2].Idx {
+		t.Errorf("what she can read: %+v", r)
+	}
+	log, err = outside.DeskLog(t.Context(), from.ID)
+	check(t, err)
+	if k := log.Keys[1]; len(k.Used) != 1 || !slices.ContainsFunc(k.Readers, func(r transparency.Reader) bool { return r.Officer == rogue.ID }) {
+		t.Errorf("another institution reads %+v", k)
+	}
+
+	// One honest registrar ends it; who looked seals again.
+	check(t, rogue.Leave(t.Context()))
+	waiting(t, first, "desk.members", "desk.epoch", "desk.epoch.ack")
+	_, err = first.Accept(99999)
+	if !errors.Is(err, office.ErrNoChange) {
+		t.Error(err)
+	}
+	acceptAll(t, first)
+	waiting(t, first)
+	_, err = first.Rotate(t.Context(), from.ID, "member-left")
+	check(t, err)
+	waiting(t, second, "desk.members", "desk.epoch") // what she signed herself waits for nobody
+}
+
+// complaintBack is any message from another institution to a desk.
+func complaintBack(t *testing.T, p *program, re office.Sent, to string) office.Draft {
+	t.Helper()
+	d := complaint(p.desk, to)
+	d.Kind, d.Re, d.Subj, d.Case = "correction", re.Msg, nil, ""
+	d.Text.Fields = map[string]string{"corrected": "this"}
+	return d
+}
+
+// A child in danger is not left waiting for a telephone call: an immediate message
+// goes when the officer says so, and says so itself.
+func TestImmediateDespiteUnexpected(t *testing.T) {
+	w := open(t)
+	from, to := desk(t, w, "swc-kraljevo", "legal"), desk(t, w, "hppo-kraljevo", "registry")
+	p := at(t, w, from, 0, "")
+	sent, err := p.Send(t.Context(), complaint(from.ID, to.ID))
+	check(t, err)
+	_, err = from.Enrol(t.Context(), "member")
+	check(t, err)
+	d := complaintBack(t, p, sent, to.ID)
+	d.Urg = "I"
+	if _, err := p.Send(t.Context(), d); !errors.Is(err, office.ErrUnexpected) {
+		t.Errorf("without saying so: %v", err)
+	}
+	d.DespiteUnexpected = true
+	got, err := p.Send(t.Context(), d)
+	check(t, err)
+	if !hasCaution(got.Cautions, office.CautionUnexpected) {
+		t.Errorf("%+v", got.Cautions)
+	}
+	d.Urg, d.Msg = "R", ""
+	p.net.set(nil)
+	_, err = p.Send(t.Context(), d)
+	refused(t, p, err, "despite")
+}
+
+// Who may let others read is watched like who reads.
+func TestOfficesReplaced(t *testing.T) {
+	w := open(t)
+	d := desk(t, w, "swc-kraljevo", "legal")
+	m, root := d.Member, d.Member.Root().Signer()
+	p, other := at(t, w, d, 0, ""), at(t, w, desk(t, w, "hppo-kraljevo", "registry"), 0, "")
+	check(t, p.Sync(t.Context()))
+	stranger := statement.NewSigningKey(derived("stranger"))
+	dir := p.Directory()
+	inst, _ := dir.Institution(m.ID)
+	for _, step := range []struct {
+		body directory.Body
+		by   []statement.Signer
+	}{
+		{&directory.InstRegistrars{I: m.ID, Keys: append(inst.Registrars[:1:1], stranger.Public())}, []statement.Signer{root}},
+		{&directory.InstCustodians{I: m.ID, K: 1, Rcps: []string{d.Officers[0].Keys.Recipient()}}, []statement.Signer{root}},
+	} {
+		check(t, w.Propose(t.Context(), step.body, step.by...))
+	}
+	check(t, w.Published(t.Context()))
+	list := waiting(t, p, "inst.registrars", "inst.custodians")
+	if !slices.Equal(list[0].Desks, []string{d.ID}) {
+		t.Errorf("%+v", list[0])
+	}
+	waiting(t, other) // another institution's affair
+	h, err := other.InstHistory(m.ID)
+	check(t, err)
+	if len(h.Registrars) != 2 || len(h.Custodians) != 1 || h.Registrars[1].Keys[1] != statement.KeyID(stranger.Public()) {
+		t.Errorf("%+v", h)
+	}
+	if _, err := p.Rotate(t.Context(), d.ID, "yearly"); !errors.Is(err, office.ErrUnexpected) {
+		t.Errorf("a key was sealed to custodians nobody knows: %v", err)
+	}
+}
+
+// What was accepted is remembered on this computer, for this key, and an older
+// folder only shows more.
+func TestAcceptedIsRemembered(t *testing.T) {
+	w := open(t)
+	d := desk(t, w, "swc-kraljevo", "legal")
+	dir := t.TempDir()
+	p := at(t, w, d, 0, dir)
+	check(t, p.Sync(t.Context()))
+	if s := p.Starting(); len(s) != 1 || s[0].Desk != d.ID || len(s[0].Readers) != 2 || len(s[0].Registrars) != 2 {
+		t.Errorf("%+v", s)
+	}
+	check(t, p.Started(p.Starting()))
+	_, err := d.Enrol(t.Context(), "member")
+	check(t, err)
+	waiting(t, p, "desk.members")
+	older, err := os.ReadFile(filepath.Join(dir, "watch.json"))
+	check(t, err)
+	acceptAll(t, p)
+
+	again := at(t, w, d, 0, dir)
+	waiting(t, again)
+	if len(again.Starting()) != 0 {
+		t.Error("the start is shown twice")
+	}
+	// A colleague who uses the same folder accepts for herself.
+	shared := at(t, w, d, 1, dir)
+	waiting(t, shared, "desk.members")
+	acceptAll(t, shared)
+	waiting(t, at(t, w, d, 1, dir))
+	waiting(t, at(t, w, d, 0, dir))
+	// An older folder, a damaged and a lost file show it again.
+	for name, content := range map[string]string{"older": string(older), "damaged": "{", "empty": "", "of another": `{"v":1,"officers":{"ed25519:x":{"accepted":{"1":{}}}}}`} {
+		check(t, os.WriteFile(filepath.Join(dir, "watch.json"), []byte(content), 0o600))
+		p := at(t, w, d, 0, dir)
+		waiting(t, p, "desk.members")
+		if name == "damaged" {
+			acceptAll(t, p)
+			waiting(t, at(t, w, d, 0, dir))
+		}
+	}
+	check(t, os.WriteFile(filepath.Join(dir, "watch.json"), []byte(`{"v":2,"officers":{}}`), 0o600))
+	p = at(t, w, d, 0, dir)
+	c := waiting(t, p, "desk.members")
+	if _, err := p.Accept(c[0].Idx); !errors.Is(err, office.ErrNewer) {
+		t.Errorf("a later version's file: %v", err)
+	}
+	check(t, os.Remove(filepath.Join(dir, "watch.json")))
+	waiting(t, at(t, w, d, 0, dir), "desk.members")
+}
+
+// Another computer of the same officer shows everything again, or takes her own
+// signed list; of the observer it takes what the observer may say.
+func TestListsOfExpected(t *testing.T) {
+	w := open(t)
+	d := desk(t, w, "swc-kraljevo", "legal")
+	m, root := d.Member, d.Member.Root().Signer()
+	observer, next := statement.NewSigningKey(derived("observer")), statement.NewSigningKey(derived("observer/2"))
+	check(t, w.Propose(t.Context(), &directory.InstObserver{I: m.ID, Key: observer.Public()}, root))
+	_, err := d.Enrol(t.Context(), "member")
+	check(t, err)
+	p := at(t, w, d, 0, "")
+	member := waiting(t, p, "desk.members")[0]
+	list := func(by statement.Signer, inst string, changes ...transparency.Change) []byte {
+		x := transparency.ExpectedList{At: w.Clock.Now(), Genesis: w.Genesis, I: inst}
+		for _, c := range changes {
+			x.Entries = append(x.Entries, transparency.LookedAt{Idx: c.Idx, SHA256: c.Hash})
+		}
+		data, err := x.Sign(t.Context(), by)
+		check(t, err)
+		return data
+	}
+	if _, err := p.AcceptList(list(observer, m.ID, member)); !errors.Is(err, office.ErrObserver) {
+		t.Errorf("of an observer nobody compared: %v", err)
+	}
+	o, err := p.FollowObserver("")
+	check(t, err)
+	if o.Key != statement.KeyID(observer.Public()) {
+		t.Errorf("%+v", o)
+	}
+	wrong := member
+	wrong.Hash = strings.Repeat("0", 64)
+	for name, data := range map[string][]byte{"another institution": list(observer, d.ID[:0]+desk(t, w, "hppo-kraljevo", "registry").Member.ID, member),
+		"another key": list(next, m.ID, member), "garbage": []byte("{}"), "another type": []byte(`{"payload":"","payloadType":"x","signatures":[]}`)} {
+		if _, err := p.AcceptList(data); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	if got, err := p.AcceptList(list(observer, m.ID, wrong)); err != nil || len(got) != 0 {
+		t.Errorf("another leaf: %v %v", got, err)
+	}
+	got, err := p.AcceptList(list(observer, m.ID, member))
+	if err != nil || len(got) != 1 {
+		t.Errorf("%v %v", got, err)
+	}
+	waiting(t, p)
+
+	// A change of the observer is looked at by the officer herself, and ends what
+	// the old one may say.
+	check(t, w.Propose(t.Context(), &directory.InstObserver{I: m.ID, Key: next.Public()}, root))
+	_, err = d.Enrol(t.Context(), "member")
+	check(t, err)
+	both := waiting(t, p, "inst.observer", "desk.members")
+	for name, by := range map[string]statement.Signer{"the old": observer, "the new": next} {
+		if _, err := p.AcceptList(list(by, m.ID, both...)); !errors.Is(err, office.ErrObserver) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	_, err = p.FollowObserver("")
+	check(t, err)
+	got, err = p.AcceptList(list(next, m.ID, both...))
+	if err != nil || len(got) != 1 || got[0].What != "desk.members" {
+		t.Errorf("%v %v", got, err)
+	}
+	waiting(t, p, "inst.observer")
+	acceptAll(t, p)
+
+	// Another computer, the officer's own word.
+	x, err := p.AcceptedList(m.ID)
+	check(t, err)
+	own, err := x.Sign(t.Context(), d.Officers[0].Keys.Signer())
+	check(t, err)
+	elsewhere := at(t, w, d, 0, "")
+	waiting(t, elsewhere, "desk.members", "inst.observer", "desk.members")
+	_, err = elsewhere.AcceptList(own)
+	check(t, err)
+	waiting(t, elsewhere)
+	if _, err := at(t, w, d, 1, "").fresh(t).AcceptList(own); !errors.Is(err, office.ErrObserver) {
+		t.Errorf("a colleague's word: %v", err)
+	}
+}
+
+// A sender learns of a recipient's new key, who made it and who reads; she is not
+// kept from sending.
+func TestRecipientsNewKey(t *testing.T) {
+	w := open(t)
+	from, to := desk(t, w, "swc-kraljevo", "legal"), desk(t, w, "hppo-kraljevo", "registry")
+	p := at(t, w, from, 0, t.TempDir())
+	first, err := p.Check(t.Context(), complaint(from.ID, to.ID))
+	check(t, err)
+	if r := first.To[0]; r.New() || r.Last != 0 || r.Epoch != 1 || len(r.Holds) != 2 || r.Ack == nil {
+		t.Errorf("%+v", r)
+	}
+	sent, err := p.Send(t.Context(), complaint(from.ID, to.ID))
+	check(t, err)
+	if len(sent.Cautions) != 0 {
+		t.Errorf("%+v", sent.Cautions)
+	}
+	maker, second := at(t, w, to, 0, ""), at(t, w, to, 1, "")
+	hired, err := to.Enrol(t.Context(), "member")
+	check(t, err)
+	acceptAll(t, maker.fresh(t))
+	acceptAll(t, second.fresh(t))
+	_, err = maker.Rotate(t.Context(), to.ID, "yearly")
+	check(t, err)
+	check(t, second.Acknowledge(t.Context(), to.ID))
+	p.net.set(nil)
+	now, err := p.Check(t.Context(), complaint(from.ID, to.ID))
+	check(t, err)
+	if r := now.To[0]; !r.New() || r.Epoch != 2 || r.Last != 1 || !slices.Equal(r.Joined, []string{hired.ID}) || len(r.Left) != 0 || !hasCaution(now.Cautions, office.CautionNewKey) {
+		t.Errorf("%+v %+v", r, now.Cautions)
+	}
+	if p.net.count("PUT") != 0 {
+		t.Error("a check sent something")
+	}
+	sent, err = p.Send(t.Context(), complaint(from.ID, to.ID))
+	check(t, err)
+	if !hasCaution(sent.Cautions, office.CautionNewKey) {
+		t.Errorf("%+v", sent.Cautions)
+	}
+	sent, err = p.Send(t.Context(), complaint(from.ID, to.ID))
+	check(t, err)
+	if len(sent.Cautions) != 0 {
+		t.Errorf("said twice: %+v", sent.Cautions)
 	}
 }
