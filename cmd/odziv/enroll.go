@@ -40,7 +40,7 @@ type enrolled struct {
 // enrolment is what the flags ask for.
 type enrolment struct {
 	home, url, genesis string
-	invite             string
+	invite, label      string
 	owner              keystore.Owner
 	roles              []string
 	passphraseFile     string
@@ -134,6 +134,15 @@ func (e *enrolment) run(cmd *cobra.Command) (err error) {
 			return err
 		}
 	}
+	if e.label != "" {
+		names, err := json.MarshalIndent(map[string]string{e.label: e.owner.Inst}, "", "  ")
+		if err != nil {
+			return err
+		}
+		if err := writeNew(filepath.Join(e.home, "names.json"), append(names, '\n')); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
 	if e.passphraseFile == "" {
 		fmt.Fprintf(cmd.ErrOrStderr(), "Your passphrase, shown only now. Write it on paper and keep it apart from this computer:\n\n    %s\n\n", words.Reveal())
 	}
@@ -158,7 +167,7 @@ func (e *enrolment) invited() error {
 	if err != nil {
 		return err
 	}
-	e.url, e.genesis = invite.URL, invite.Genesis
+	e.url, e.genesis, e.label = invite.URL, invite.Genesis, invite.Name
 	if e.owner.Role != keystore.Council {
 		e.owner.Inst = invite.Inst
 	}
@@ -195,6 +204,9 @@ func (e *enrolment) check(cmd *cobra.Command) error {
 	}
 	if e.owner.Role == keystore.Officer {
 		e.owner.Officer = statement.NewID(statement.Officer)
+	}
+	if e.owner.Role == keystore.Delegate && e.owner.Inst == "" {
+		e.owner.Inst = statement.NewID(statement.Institution) // the body joins later, under this id
 	}
 	needed := e.owner.Role == keystore.Officer || e.owner.Role == keystore.Registrar
 	if (e.url == "") != (e.genesis == "") || needed && e.url == "" {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,10 +12,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/odziv/odziv/internal/ceremony"
 	"github.com/odziv/odziv/internal/cli"
 	"github.com/odziv/odziv/internal/office"
 	"github.com/odziv/odziv/internal/statement"
@@ -25,8 +26,8 @@ import (
 // maxStatementFile bounds a statement read from a file, in bytes.
 const maxStatementFile = 64 << 10
 
-// readStatement reads a file that holds a statement somebody signed already, or
-// else the members of one that nobody signed.
+// readStatement reads a file that holds a statement to be signed, or else the
+// members of one that nobody prepared yet.
 func readStatement(name string) (*statement.DSSE, directory.Body, error) {
 	data, err := cli.ReadFile(name, maxStatementFile)
 	if err != nil {
@@ -40,11 +41,14 @@ func readStatement(name string) (*statement.DSSE, directory.Body, error) {
 		if err != nil {
 			return nil, nil, cli.Hint(fmt.Errorf("%s: %w", name, err), "the file was changed after it was signed: ask for it again")
 		}
+		if d.PayloadType != statement.TypeDirectory {
+			return nil, nil, cli.Hint(fmt.Errorf("%s: a %s, not a directory statement", name, d.PayloadType), "check that this is the file you mean")
+		}
 		return d, nil, nil
 	}
 	body, err := bodyOf(name)
 	if err != nil {
-		return nil, nil, cli.Hint(err, "see keys/directory/FORMAT.md for the members of each statement")
+		return nil, nil, cli.Hint(err, "is it the right file? key.json, an invite and a plan are no statements; keys/directory/FORMAT.md has the members of each")
 	}
 	return nil, body, nil
 }
@@ -76,56 +80,180 @@ func bodyOf(name string) (directory.Body, error) {
 	return body, nil
 }
 
+// forward is how a statement goes on: to the exchange, or into a file.
+type forward struct {
+	out      string
+	unsigned bool
+}
+
+func (f *forward) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.out, "out", "", "write the statement to this new file instead of submitting it: for whoever signs offline")
+	cmd.Flags().BoolVar(&f.unsigned, "unsigned", false, "with --out: do not sign, only prepare it for those who do")
+}
+
+func (f *forward) check() error {
+	if f.unsigned && f.out == "" {
+		return cli.UsageError("--unsigned writes a file: name it with --out")
+	}
+	return nil
+}
+
+// done is the answer of a statement, for programs and for people.
+type done struct {
+	answer any
+	text   func(w io.Writer)
+}
+
+// put makes a statement and says what became of it.
+func (s *session) put(a *asker, body directory.Body, f forward) error {
+	d, err := s.make(a, body, f)
+	if err != nil {
+		return err
+	}
+	return s.out(d.answer, d.text)
+}
+
+// outAll says what became of several statements.
+func (s *session) outAll(list []done) error {
+	answers := []any{}
+	for _, d := range list {
+		answers = append(answers, d.answer)
+	}
+	return s.out(answers, func(w io.Writer) {
+		for _, d := range list {
+			d.text(w)
+		}
+	})
+}
+
+// make prepares a statement, shows it in words, lets its new keys be compared and
+// signs it; then it is submitted, or waits for others, or is written to a file.
+func (s *session) make(a *asker, body directory.Body, f forward) (done, error) {
+	if err := f.check(); err != nil {
+		return done{}, err
+	}
+	payload, err := s.Directory().Prepare(body, s.Now())
+	if err != nil {
+		return done{}, err
+	}
+	d := &statement.DSSE{Payload: payload, PayloadType: statement.TypeDirectory, Signatures: []statement.Signature{}}
+	t, err := s.tell(d)
+	if err != nil {
+		return done{}, err
+	}
+	a.words(t.Words)
+	if err := s.compareNew(a, body); err != nil {
+		return done{}, err
+	}
+	if !f.unsigned {
+		if err := t.signable(s.Now()); err != nil {
+			return done{}, err
+		}
+		if err := a.confirm("Sign this?", "correct it and run the command again"); err != nil {
+			return done{}, err
+		}
+		if err := s.addSignature(s.cmd.Context(), d); err != nil {
+			return done{}, err
+		}
+	}
+	return s.submitOrWrite(d, f)
+}
+
+// submit hands a statement to the exchange.
+func (s *session) submit(d *statement.DSSE) (done, error) {
+	what, err := s.SubmitDirectory(s.cmd.Context(), d)
+	if err != nil {
+		return done{}, err
+	}
+	return s.proposed(what, d)
+}
+
+// forward writes a signed statement to a file, or submits it, and says so.
+func (s *session) forward(d *statement.DSSE, f forward) error {
+	answer, err := s.submitOrWrite(d, f)
+	if err != nil {
+		return err
+	}
+	return s.out(answer.answer, answer.text)
+}
+
+func (s *session) submitOrWrite(d *statement.DSSE, f forward) (done, error) {
+	if f.out != "" {
+		return s.signedInto(d, f.out)
+	}
+	return s.submit(d)
+}
+
 func proposeCommand() *cobra.Command {
-	var out string
+	var f forward
+	var a *asker
 	cmd := &cobra.Command{
-		Use: "propose FILE", Short: "sign a directory statement and submit it", Args: cobra.ExactArgs(1),
-		Long: `propose reads a statement as JSON (keys/directory/FORMAT.md; at, dirn, prev and v are
-filled in), signs it with this keystore and submits it. One that needs more
-signatures waits for them: the others find it with odziv pending.
+		Use: "propose FILE", Short: "sign a directory statement of a file and submit it", Args: cobra.ExactArgs(1),
+		Long: `propose takes a statement that others signed in files, adds this keystore's
+signature if one is missing, and submits it. One that needs more signatures waits
+for them: the others find it with odziv pending.
+
+It also takes a statement as JSON (keys/directory/FORMAT.md; at, dirn, prev and v
+are filled in), for what odziv ceremony, odziv institution and odziv officer have
+no command for.
 
 Somebody whose key the directory does not know yet, such as the root of an
-institution that joins, signs a file instead: write it with --out, let them run
-odziv directory sign, and propose the file they give back.`,
-		Example: `  odziv directory propose enrol-request.json
-  odziv directory propose join.json --out join.signed.json
-  odziv directory propose join.signed.json`,
+institution that joins, signs a file: write it with --out, let them run odziv
+directory sign, and propose the file they give back.`,
+		Example: `  odziv directory propose registrars.signed.json
+  odziv directory propose rota.json
+  odziv directory propose join.json --out join.signed.json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			a.begin()
 			s, err := synced(cmd)
 			if err != nil {
 				return err
 			}
-			d, err := s.drawn(cmd.Context(), args[0])
+			d, body, err := readStatement(args[0])
 			if err != nil {
 				return err
 			}
-			if out != "" {
-				return s.outSigned(d, out)
+			if d == nil {
+				return s.put(a, body, f)
 			}
-			what, err := s.SubmitDirectory(cmd.Context(), d)
-			if err != nil {
-				return err
-			}
-			return s.outProposed(what)
+			return s.putSigned(a, d, f)
 		},
 	}
-	cmd.Flags().StringVar(&out, "out", "", "write the signed statement to this new file instead of submitting it")
+	f.flags(cmd)
+	a = askingAbout(cmd)
 	return cmd
 }
 
-// drawn is the statement of a file with this keystore's signature on it.
-func (s *session) drawn(ctx context.Context, file string) (*statement.DSSE, error) {
-	d, body, err := readStatement(file)
+// putSigned submits what came as a file, signed first where a signature of this
+// key is missing.
+func (s *session) putSigned(a *asker, d *statement.DSSE, f forward) error {
+	t, err := s.tell(d)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if d == nil {
-		return s.Draw(ctx, body)
+	if t.Ended != "" {
+		return &cli.Error{Err: errors.New(t.Ended), Hint: "make it anew: " + t.redo, Code: cli.Refused}
 	}
-	if d.PayloadType != statement.TypeDirectory {
-		return nil, fmt.Errorf("%s: a %s, not a directory statement", file, d.PayloadType)
+	a.words(t.Words)
+	if t.May {
+		if err := t.signable(s.Now()); err != nil {
+			return err
+		}
+		body, err := directory.DecodePayload(d.Payload)
+		if err != nil {
+			return err
+		}
+		if err := s.compareNew(a, body); err != nil {
+			return err
+		}
+		if err := a.confirm("Sign this?", "ask whoever gave you the file"); err != nil {
+			return err
+		}
+		if err := s.addSignature(s.cmd.Context(), d); err != nil {
+			return err
+		}
 	}
-	return d, s.addSignature(ctx, d)
+	return s.forward(d, f)
 }
 
 // addSignature signs unless this key has signed already.
@@ -141,17 +269,18 @@ func (s *session) hasSigned(d *statement.DSSE) bool {
 	return slices.ContainsFunc(d.Signatures, func(sig statement.Signature) bool { return sig.KeyID == mine })
 }
 
-func (s *session) outSigned(d *statement.DSSE, out string) error {
+// signedInto writes a statement for those who sign it next.
+func (s *session) signedInto(d *statement.DSSE, out string) (done, error) {
 	raw, err := d.Encode()
 	if err != nil {
-		return err
+		return done{}, err
 	}
 	if err := writeNew(out, raw); err != nil {
-		return cli.Hint(err, "name another file with --out")
+		return done{}, cli.Hint(err, "name another file with --out")
 	}
-	return s.out(map[string]any{"file": out, "signed": len(d.Signatures)}, func(w io.Writer) {
-		fmt.Fprintf(w, "written: %s, signed by %d; the others sign it with: odziv directory sign\n", out, len(d.Signatures))
-	})
+	return done{map[string]any{"file": out, "signed": len(d.Signatures)}, func(w io.Writer) {
+		fmt.Fprintf(w, "written: %s, signed by %d\nnext: those whose signature is missing sign it with: odziv directory sign %s\n      then somebody submits it with: odziv directory propose FILE\n", out, len(d.Signatures), filepath.Base(out))
+	}}, nil
 }
 
 // proposedAnswer says what became of a directory statement.
@@ -163,34 +292,49 @@ type proposedAnswer struct {
 	Standing ledger.Standing `json:"standing,omitempty"`
 }
 
-func (s *session) outProposed(p office.Proposed) error {
+// proposed says what became of a submitted statement.
+func (s *session) proposed(p office.Proposed, d *statement.DSSE) (done, error) {
 	a := proposedAnswer{Recorded: p.Complete, Idx: -1}
 	if !p.Complete {
 		a.Pending = p.Digest
-		return s.out(a, func(w io.Writer) {
+		t, err := s.tell(d)
+		if err != nil {
+			return done{}, err
+		}
+		return done{a, func(w io.Writer) {
 			fmt.Fprintf(w, "waits for more signatures: the others find it with odziv pending, or\n  odziv pending sign %s\n", a.Pending)
-		})
+			for _, who := range t.Missing {
+				fmt.Fprintf(w, "missing: %s\n", who)
+			}
+			fmt.Fprintf(w, "forgotten after seven days, on %s\n", s.when(s.Now()+ceremony.Term))
+		}}, nil
 	}
 	a.Idx = p.Idx
 	var err error
 	if a.Standing, err = s.Await(s.cmd.Context(), p.Idx); err != nil {
-		return err
+		return done{}, err
 	}
-	return s.out(a, func(w io.Writer) {
+	return done{a, func(w io.Writer) {
 		fmt.Fprintf(w, "recorded, entry %d of the directory — %s\n", a.Idx, inWords(office.Vouched{Standing: a.Standing}))
-	})
+		if next := nextAfter(d); next != "" {
+			fmt.Fprintf(w, "next: %s\n", next)
+		}
+	}}, nil
 }
 
 // signCommand works without an exchange: whoever runs it may not be known there.
 func signCommand() *cobra.Command {
 	var out string
+	var a *asker
 	cmd := &cobra.Command{
-		Use: "sign FILE", Short: "add your signature to a directory statement in a file", Args: cobra.ExactArgs(1),
-		Long: `sign shows a statement that others have signed, adds this keystore's signature and
-writes it to a new file. It asks no exchange. Read what it shows: your signature
-says the same as the first.`,
-		Example: "  odziv directory sign join.signed.json --out join.both.json",
+		Use: "sign FILE", Short: "read a directory statement in a file and add your signature", Args: cobra.ExactArgs(1),
+		Long: `sign says in words what a statement says, asks you to compare the fingerprints it
+brings in with paper, adds this keystore's signature and writes it to a new file.
+It asks no exchange, so it also works on a computer that never was in a network.
+Read what it shows: your signature says the same as the first.`,
+		Example: "  odziv directory sign join-request.json --out join-request.2.json",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			a.begin()
 			s, err := offline(cmd)
 			if err != nil {
 				return err
@@ -200,101 +344,74 @@ says the same as the first.`,
 				return err
 			}
 			if d == nil {
-				return cli.Hint(fmt.Errorf("%s: nobody has signed this yet", args[0]), "whoever knows the exchange begins: odziv directory propose FILE --out …")
+				return cli.Hint(fmt.Errorf("%s: nobody has prepared this yet", args[0]), "whoever knows the exchange begins: odziv directory propose FILE --out …")
+			}
+			if err := s.readOffline(a, d); err != nil {
+				return err
 			}
 			if err := s.addSignature(cmd.Context(), d); err != nil {
 				return err
 			}
-			if !cli.JSON(cmd) {
-				fmt.Fprintf(cmd.OutOrStdout(), "%s\n", d.Payload)
-			}
-			return s.outSigned(d, out)
+			return s.forward(d, forward{out: out})
 		},
 	}
 	cmd.Flags().StringVar(&out, "out", "signed.json", "new file to write")
+	a = askingAbout(cmd)
 	return cmd
+}
+
+// readOffline shows a statement to somebody without a directory.
+func (s *session) readOffline(a *asker, d *statement.DSSE) error {
+	t, err := s.tell(d)
+	if err != nil {
+		return err
+	}
+	body, err := directory.DecodePayload(d.Payload)
+	if err != nil {
+		return err
+	}
+	if !cli.JSON(s.cmd) {
+		t.print(s.cmd.OutOrStdout())
+	}
+	if t.Mine {
+		return cli.Hint(errors.New("you signed this already"), "the next signature is somebody else's")
+	}
+	if brings, mine := s.brings(body); brings && !mine {
+		return &cli.Error{Err: errors.New("your key is none of those that this statement names: it is another's to sign"), Hint: "take the keystore of the role that signs it, with --home", Code: cli.Refused}
+	}
+	if err := s.compareNew(a, body); err != nil {
+		return err
+	}
+	return a.confirm("Sign this?", "ask whoever gave you the file")
+}
+
+// brings reports whether a statement is signed by keys that it names itself, and
+// whether this key is one of them. Delegates sign a join too, but they know the
+// exchange: they sign with odziv institution admit.
+func (s *session) brings(body directory.Body) (brings, mine bool) {
+	var keys directory.Council
+	switch b := body.(type) {
+	case *directory.Genesis:
+		keys = b.Council
+	case *directory.InstJoin:
+		keys = b.Root
+	default:
+		return false, false
+	}
+	return true, slices.ContainsFunc(keys.Keys, func(k ed25519.PublicKey) bool { return bytes.Equal(k, s.keys.Signer().Public()) })
 }
 
 // offline is a session with keys alone.
 func offline(cmd *cobra.Command) (*session, error) {
-	s := &session{cmd: cmd}
+	s := &session{cmd: cmd, family: family(cmd)}
 	var err error
 	if s.home, err = homeOf(cmd); err != nil {
 		return nil, err
 	}
+	if s.names, err = readNames(s.home); err != nil {
+		return nil, err
+	}
 	return s, s.unlock()
-}
-
-// genesisCommand works without an exchange: there is none yet.
-func genesisCommand() *cobra.Command {
-	var out string
-	cmd := &cobra.Command{
-		Use: "genesis FILE", Short: "sign a genesis as a council member", Args: cobra.ExactArgs(1),
-		Long: `genesis reads the genesis as JSON (keys/directory/FORMAT.md), or one that other
-council members signed already, adds this keystore's signature and writes the
-result; FILE itself may be replaced, no other file is. With every council key on
-it, odzivd init --genesis accepts it.`,
-		Example: "  odziv directory genesis genesis-body.json --out genesis.json\n  odziv directory genesis genesis.json --out genesis.json",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := offline(cmd)
-			if err != nil {
-				return err
-			}
-			return s.signGenesis(args[0], out)
-		},
-	}
-	cmd.Flags().StringVar(&out, "out", "genesis.json", "file to write")
-	return cmd
-}
-
-func (s *session) signGenesis(in, out string) error {
-	d, body, err := readStatement(in)
-	if err != nil {
-		return err
-	}
-	if d == nil {
-		payload, err := directory.New().Prepare(body, time.Now().UnixMilli())
-		if err != nil {
-			return err
-		}
-		d = &statement.DSSE{Payload: payload, PayloadType: statement.TypeDirectory, Signatures: []statement.Signature{}}
-	}
-	if err := s.addSignature(s.cmd.Context(), d); err != nil {
-		return err
-	}
-	leaf, err := directory.Leaf(d)
-	if err != nil {
-		return err
-	}
-	complete, err := directory.New().Complete(d)
-	if err != nil {
-		return err
-	}
-	if err := replaceOwn(in, out, leaf); err != nil {
-		return err
-	}
-	a := genesisAnswer{Complete: complete, File: out}
-	if complete {
-		a.Genesis = directory.LeafHash(leaf)
-	}
-	return s.out(a, a.print)
-}
-
-// genesisAnswer says how far a genesis is. Its hash is known with the last
-// signature.
-type genesisAnswer struct {
-	File     string `json:"file"`
-	Complete bool   `json:"complete"`
-	Genesis  string `json:"genesis,omitempty"`
-}
-
-func (a genesisAnswer) print(w io.Writer) {
-	fmt.Fprintf(w, "signed: %s\n", a.File)
-	if a.Complete {
-		fmt.Fprintf(w, "complete. genesis hash, for the annex:\n  %s\n", grouped(a.Genesis))
-	} else {
-		fmt.Fprintln(w, "the other council members sign it next")
-	}
 }
 
 // replaceOwn writes a new file, or replaces the one that was read.
@@ -307,6 +424,9 @@ func replaceOwn(in, out string, data []byte) error {
 		return err
 	}
 	temporary := out + ".new"
+	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err // left by a run that was interrupted before the rename: never read by anybody
+	}
 	if err := writeNew(temporary, data); err != nil {
 		return err
 	}

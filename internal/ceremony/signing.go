@@ -27,8 +27,13 @@ type Signing struct {
 func (t Teller) Signing(d *statement.DSSE) (Signing, error) {
 	s := Signing{Signed: []string{}, Missing: []string{}}
 	have := map[string]bool{}
+	named := t.namedBy(d)
 	for _, sig := range d.Signatures {
-		s.Signed = append(s.Signed, t.Who(sig.KeyID))
+		who := t.Who(sig.KeyID)
+		if as, ok := named[sig.KeyID]; ok {
+			who = fmt.Sprintf("the %s of this statement (%s)", as, Short(DigestOf(sig.KeyID)))
+		}
+		s.Signed = append(s.Signed, who)
 		have[sig.KeyID] = true
 	}
 	state := t.Dir
@@ -49,11 +54,26 @@ func (t Teller) Signing(d *statement.DSSE) (Signing, error) {
 			}
 		}
 		if count < g.Need {
-			s.Missing = append(s.Missing, fmt.Sprintf("%d more of the %s: %s", g.Need-count, g.Role, strings.Join(open, ", ")))
+			s.Missing = append(s.Missing, fmt.Sprintf("%d more of the %d %s: %s", g.Need-count, len(g.Keys), g.Role, strings.Join(open, ", ")))
 		}
 	}
 	s.Complete = len(s.Missing) == 0
 	return s, nil
+}
+
+// namedBy says as what a statement itself names keys that are new.
+func (t Teller) namedBy(d *statement.DSSE) map[string]string {
+	list := map[string]string{}
+	body, err := directory.DecodePayload(d.Payload)
+	if err != nil {
+		return list
+	}
+	for _, k := range t.NewKeys(body) {
+		if k.Key != nil {
+			list[statement.KeyID(k.Key)] = k.Who
+		}
+	}
+	return list
 }
 
 // May reports whether a key can add a signature that counts.

@@ -1,6 +1,8 @@
 package ceremony
 
 import (
+	"bytes"
+	"cmp"
 	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
@@ -40,7 +42,7 @@ type Teller struct {
 }
 
 // labelWidth is the width of the labels on a terminal.
-const labelWidth = 22
+const labelWidth = 24
 
 // Print writes the words for a terminal of 80 columns: a title, one fact a line,
 // what is dangerous last.
@@ -56,7 +58,7 @@ func (w Words) Print(to io.Writer) {
 		}
 	}
 	for _, text := range w.Warnings {
-		fmt.Fprintf(to, "\n  ! %s\n", text)
+		fmt.Fprintf(to, "\n  ! %s\n", strings.TrimSpace(wrapped(text, "    ")))
 	}
 }
 
@@ -227,6 +229,9 @@ func (t Teller) called(id string) string {
 	return id
 }
 
+// Called is what people call an id, with the id itself.
+func (t Teller) Called(id string) string { return t.called(id) }
+
 func (t Teller) calledAll(ids []string) string {
 	if len(ids) == 0 {
 		return "nobody"
@@ -243,7 +248,7 @@ func (t Teller) when(ms int64) string {
 	if zone == nil {
 		zone = time.UTC
 	}
-	return time.UnixMilli(ms).In(zone).Format("2006-01-02 15:04:05")
+	return time.UnixMilli(ms).In(zone).Format("2006-01-02 15:04:05 MST")
 }
 
 // until tells an exclusive end.
@@ -276,4 +281,68 @@ func (t Teller) Who(keyID string) string {
 
 func keyIs(keyID string) func(ed25519.PublicKey) bool {
 	return func(k ed25519.PublicKey) bool { return statement.KeyID(k) == keyID }
+}
+
+// TellEvent puts a statement of the evidence log into words: which event, and
+// each of its members on a line of its own.
+func (t Teller) TellEvent(event string, payload []byte) (Words, error) {
+	var all map[string]any
+	dec := json.NewDecoder(bytes.NewReader(payload))
+	dec.UseNumber()
+	if err := dec.Decode(&all); err != nil {
+		return Words{}, fmt.Errorf("ceremony: %w", err)
+	}
+	w := Words{Title: "An entry of the evidence log: " + event, Warnings: []string{}}
+	t.flatten(&w, "", all)
+	return w, nil
+}
+
+// flatten tells every member, those of members with a path.
+func (t Teller) flatten(w *Words, path string, v any) {
+	switch x := v.(type) {
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(x)) {
+			t.flatten(w, strings.TrimPrefix(path+"."+name, "."), x[name])
+		}
+		if len(x) == 0 {
+			w.Lines = append(w.Lines, Line{Label: path, Text: "none"})
+		}
+	case []any:
+		var parts []string
+		for i, element := range x {
+			if _, nested := element.(map[string]any); nested {
+				t.flatten(w, fmt.Sprintf("%s %d", path, i+1), element)
+				continue
+			}
+			parts = append(parts, t.value(element))
+		}
+		if len(parts) > 0 || len(x) == 0 {
+			w.Lines = append(w.Lines, Line{Label: path, Text: cmp.Or(strings.Join(parts, ", "), "none")})
+		}
+	default:
+		w.Lines = append(w.Lines, Line{Label: path, Text: t.value(x)})
+	}
+}
+
+// value tells an id with its label and a time as one.
+func (t Teller) value(v any) string {
+	switch x := v.(type) {
+	case string:
+		if statement.IsID(x, statement.Institution, statement.Desk, statement.Officer) {
+			return t.called(x)
+		}
+		return x
+	case json.Number:
+		if ms, err := x.Int64(); err == nil && ms > 1e12 && ms < 1e14 {
+			return fmt.Sprintf("%s (%d)", t.when(ms), ms)
+		}
+		return x.String()
+	case bool:
+		if x {
+			return "yes"
+		}
+		return "no"
+	}
+	text, _ := json.Marshal(v)
+	return string(text)
 }

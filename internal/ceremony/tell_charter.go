@@ -53,17 +53,16 @@ func (g *telling) charter(c directory.Council, delegates []directory.Delegate, l
 	if len(witnesses) == 0 {
 		g.line("witnesses", "none", "witnesses")
 	}
-	g.quorum("quorum of the directory", q.Dir)
-	g.quorum("quorum of evidence", q.Ev)
-}
-
-func (g *telling) quorum(label, text string) {
-	if text == directory.QuorumNone {
-		g.line(label, "none: nobody confirms", "quorum")
-		g.warn("%s: none: whoever runs the exchange could show different histories to different people, and every proof will say unwitnessed", label)
-		return
+	for _, one := range []struct{ label, text string }{{"quorum of the directory", q.Dir}, {"quorum of evidence", q.Ev}} {
+		text := strings.TrimSpace(one.text)
+		if one.text == directory.QuorumNone {
+			text = "none: nobody confirms"
+		}
+		g.line(one.label, text, "quorum")
 	}
-	g.line(label, strings.TrimSpace(text), "quorum")
+	if q.Dir == directory.QuorumNone || q.Ev == directory.QuorumNone {
+		g.warn("no witness must confirm: whoever runs the exchange could show different histories to different people, and every proof will say unwitnessed")
+	}
 }
 
 // keys tells keys, each with its fingerprint to compare.
