@@ -59,7 +59,7 @@ func adopt(cmd *cobra.Command, dir, from, compared string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, x.Store.Close()) }()
-	if _, err := home.Signers(x); err != nil {
+	if err := home.CheckNamed(x.Directory()); err != nil {
 		return err
 	}
 	if compared != "" {

@@ -96,7 +96,7 @@ func restore(cmd *cobra.Command, dir, from string) (err error) {
 		return errors.Join(err, os.Remove(file))
 	}
 	defer func() { err = errors.Join(err, x.Store.Close()) }()
-	if _, err := home.Signers(x); err != nil {
+	if err := home.CheckNamed(x.Directory()); err != nil {
 		return errors.Join(cli.Hint(err, "this is the backup of another ledger; it was taken away again"), os.Remove(file))
 	}
 	states, err := home.Examine(cmd.Context(), x, false)

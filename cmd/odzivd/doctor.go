@@ -119,7 +119,7 @@ func (d *doctor) examine() {
 }
 
 func (d *doctor) keys(home *server.Home, x *exchange.Exchange) {
-	if _, err := home.Signers(x); err != nil {
+	if err := home.CheckNamed(x.Directory()); err != nil {
 		d.fail("keys", err, "")
 		return
 	}

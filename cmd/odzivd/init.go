@@ -16,6 +16,7 @@ import (
 
 func initCommand() *cobra.Command {
 	var host, authority, db, genesis string
+	var inVault vaultFlags
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "make a server's folder and keys, then begin its ledger",
@@ -26,10 +27,15 @@ key of the shred layer and the anchor, and prints the verifier keys.
 Then, with --genesis FILE: creates the database and makes the council's signed
 genesis its first entry. Neither step touches what is there already.
 
+With --vault the keys are not files: they were made in the operator's Vault by
+deploy/vault/apply.sh, and never leave it. The server's own login shows that each
+does what it must, and uses up one wrapped secret id.
+
 The database is a file, or PostgreSQL's: --db postgres://LOGIN@HOST/DATABASE with
 the first step names the login the server will use, which needs few rights. With
 the second it may name, once, the login that makes roles and tables.`,
 		Example: `  odzivd init --dir /var/lib/odziv --host exchange.example.rs
+  odzivd init --dir /var/lib/odziv --host exchange.example.rs --vault https://vault.example.rs:8200 --vault-role-id /etc/odziv/role-id --vault-secret-id /var/lib/odziv/secret-id
   odzivd init --dir /var/lib/odziv --genesis genesis.json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -38,7 +44,7 @@ the second it may name, once, the login that makes roles and tables.`,
 			case (host == "") == (genesis == ""):
 				return cli.UsageError("give --host for the first step or --genesis for the second")
 			case host != "":
-				return makeHome(cmd, dir, server.Settings{Host: host, Authority: orElse(authority, host), DB: db})
+				return makeHome(cmd, dir, server.Settings{Host: host, Authority: orElse(authority, host), DB: db}, inVault)
 			}
 			installer := ""
 			if cmd.Flags().Changed("db") {
@@ -51,6 +57,7 @@ the second it may name, once, the login that makes roles and tables.`,
 	cmd.Flags().StringVar(&authority, "authority", "", "host:port that clients call (default: the host)")
 	cmd.Flags().StringVar(&db, "db", "sqlite:ledger.db", "where the database lies: sqlite:PATH or postgres://LOGIN@HOST/DATABASE")
 	cmd.Flags().StringVar(&genesis, "genesis", "", "the council's signed genesis (canonical JSON)")
+	inVault.add(cmd)
 	return cmd
 }
 
@@ -67,18 +74,27 @@ type keysMade struct {
 	Ev  string `json:"ev"`
 }
 
-func makeHome(cmd *cobra.Command, dir string, s server.Settings) error {
-	home, err := server.InitHome(dir, s)
+func makeHome(cmd *cobra.Command, dir string, s server.Settings, inVault vaultFlags) error {
+	access, err := inVault.access(&server.Home{Dir: dir})
+	if err != nil {
+		return err
+	}
+	var home *server.Home
+	if access == nil {
+		home, err = server.InitHome(dir, s)
+	} else {
+		home, err = server.InitHomeInVault(cmd.Context(), dir, s, *access, keyLog(cmd))
+	}
 	if err != nil {
 		return err
 	}
 	vkeys := map[ledger.Log]string{}
 	for _, l := range ledger.Logs {
-		key, err := home.Signer(l)
+		keys, err := home.VerifierKeys(l)
 		if err != nil {
 			return err
 		}
-		vkeys[l] = key.VerifierKey()
+		vkeys[l] = keys[0]
 	}
 	return cli.Out(cmd, keysMade{Dir: vkeys[ledger.Dir], Ev: vkeys[ledger.Ev]}, func(w io.Writer) {
 		fmt.Fprintf(w, "folder made: %s\n\nverifier keys for the genesis:\n  dir  %s\n  ev   %s\n\n", dir, vkeys[ledger.Dir], vkeys[ledger.Ev])

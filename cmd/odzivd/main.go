@@ -39,7 +39,7 @@ it once and refuses twice.
 	}
 	cmd.PersistentFlags().String("dir", ".", "the server's folder")
 	cli.AddJSON(cmd)
-	cmd.AddCommand(initCommand(), serveCommand(), statusCommand(), doctorCommand(), importCommand(), adoptCommand(), giveUpCommand(), acceptClockCommand(), backupCommand(), restoreCommand(), fsckCommand(), exportAuditCommand(), rebuildCommand(), migrateCommand(), rulesCommand())
+	cmd.AddCommand(initCommand(), serveCommand(), statusCommand(), doctorCommand(), importCommand(), adoptCommand(), giveUpCommand(), acceptClockCommand(), backupCommand(), restoreCommand(), fsckCommand(), exportAuditCommand(), keysCommand(), rebuildCommand(), migrateCommand(), rulesCommand())
 	return cmd
 }
 
@@ -52,6 +52,9 @@ func explain(err error) (hint string, code int) {
 	}
 	if parting := (*exchange.Parting)(nil); errors.As(err, &parting) {
 		return "something was written after the restore, and it cannot be removed. Keep this database as evidence, restore the backup again under another name, and import before any server runs; docs/operator.md has it step by step", cli.Refused
+	}
+	if hint := vaultHint(err); hint != "" {
+		return hint, cli.Failed
 	}
 	var failure *sqlstore.Failure
 	if errors.As(err, &failure) {
@@ -75,8 +78,11 @@ var known = []struct {
 	{exchange.ErrExists, "nothing was touched; a ledger is begun once, so name another folder for a new one"},
 	{server.ErrNoHome, "name the folder with --dir, or make one with: odzivd init --host …"},
 	{server.ErrSettings, "mend server.json, or the flags of odzivd init"},
+	{server.ErrServes, "stop the server of this folder first, then run the same command again"},
+	{server.ErrMoving, "an odzivd keys move was interrupted: run the same command again, which goes on where it stopped"},
+	{server.ErrInVault, "the key never leaves Vault: see odzivd keys --help"},
 	{server.ErrOtherKeys, "the council signs a genesis that names the keys this server printed at odzivd init --host"},
-	{server.ErrForeignKey, "put the keys folder of this server back: no other key can sign this ledger"},
+	{server.ErrForeignKey, "put the keys folder of this server back, with its server.json: no other key can sign this ledger. If the council named new ones, see odzivd keys renew --help"},
 	{directory.ErrMalformed, "the file is no signed genesis: odziv directory genesis makes one"},
 	{directory.ErrSigners, "every key of the council signs the genesis: odziv directory genesis"},
 	{api.ErrPlain, "listen on 127.0.0.1 behind a proxy with TLS 1.3, or give --tls-cert and --tls-key"},

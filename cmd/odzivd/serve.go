@@ -62,20 +62,32 @@ func serve(cmd *cobra.Command, dir, listen string, certs certificates, bookkeep 
 	if err != nil {
 		return err
 	}
+	release, err := home.Lock()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	if err := home.CheckSettled(); err != nil {
+		return err
+	}
 	packs, err := server.Packs()
 	if err != nil {
 		return err
 	}
-	x, err := home.OpenExchange(cmd.Context(), exchange.System(), packs, log)
+	keys, err := home.OpenKeys(log)
+	if err != nil {
+		return err
+	}
+	defer keys.Close()
+	x, err := keys.OpenExchange(cmd.Context(), home, exchange.System(), packs, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, x.Store.Close()) }()
-	signers, err := home.Signers(x)
-	if err != nil {
+	if err := home.CheckNamed(x.Directory()); err != nil {
 		return err
 	}
-	anchor, err := home.Anchor()
+	signers, err := keys.Signers(x)
 	if err != nil {
 		return err
 	}
@@ -94,8 +106,8 @@ func serve(cmd *cobra.Command, dir, listen string, certs certificates, bookkeep 
 	if err != nil {
 		return err
 	}
-	err = server.Run(cmd.Context(), server.Config{Exchange: x, Signers: signers, Anchor: anchor, HTTP: srv, Listener: listener, Log: log,
-		SignEvery: time.Second, Bookkeep: bookkeep, Sweep: 10 * time.Minute,
+	err = server.Run(cmd.Context(), server.Config{Exchange: x, Signers: signers, Anchor: keys.Anchor, Keys: keys, HTTP: srv, Listener: listener, Log: log,
+		SignEvery: time.Second, Bookkeep: bookkeep, Sweep: 10 * time.Minute, Periods: time.Minute,
 		Started: func() { announce(cmd, home, listener) }})
 	return halted(err, dir)
 }

@@ -72,8 +72,8 @@ var rooms = map[string]room{
 	// Programs: flags, configuration, wiring.
 	"internal/ceremony": {may: "internal/script internal/statement keys/directory ledger", never: sql + http + seal + keys + play, pure: true},
 	"internal/cli":      {never: sql + http + seal + keys + play},
-	"cmd/odziv":         {may: facts + "keys/transparency internal/api/client internal/api/wire internal/ceremony internal/cli internal/observe internal/office internal/script internal/audit internal/witness keys/keystore keys/escrow messaging/envelope", never: sql + play + "github.com/labstack/echo internal/exchange internal/shred"},
-	"cmd/odzivd":        {may: facts + "internal/api internal/audit internal/cli internal/exchange internal/server internal/shred internal/sqlstore", never: "keys/keystore " + play + "messaging/envelope internal/office"},
+	"cmd/odziv":         {may: facts + "keys/transparency internal/api/client internal/api/wire internal/ceremony internal/cli internal/observe internal/office internal/script internal/audit internal/witness keys/keystore keys/escrow keys/vault keys/vault/officer messaging/envelope", never: sql + play + "github.com/labstack/echo internal/exchange internal/shred"},
+	"cmd/odzivd":        {may: facts + "internal/api internal/audit internal/cli internal/exchange internal/server internal/shred internal/sqlstore keys/vault", never: "keys/keystore " + play + "messaging/envelope internal/office"},
 	"cmd/odziv-verify":  {may: facts + "internal/audit internal/cli internal/script", never: sql + http + seal + keys + play + "internal/office internal/exchange internal/shred"},
 	"cmd/odziv-demo":    {may: "*"},
 

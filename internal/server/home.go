@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/odziv/odziv/internal/exchange"
@@ -23,8 +24,9 @@ import (
 	"github.com/odziv/odziv/ledger"
 )
 
-// Home is the folder a server lives in: its settings, its keys as files, the
-// anchor of its signer, and, unless the settings say otherwise, its database.
+// Home is the folder a server lives in: its settings, its keys as files unless
+// they lie in Vault, the anchor of its signer, and, unless the settings say
+// otherwise, its database.
 //
 //	server.json       settings
 //	keys/dir.seed     signs checkpoints of the directory tree
@@ -32,6 +34,9 @@ import (
 //	keys/period.key   wraps the period keys of stored blobs
 //	anchor/           the last signed checkpoints, never part of a backup of the database
 //	ledger.db         the embedded database, where the settings name no other
+//	lock              held by a server that runs, and by whoever moves its keys
+//	vault.json        what a server with keys in Vault saw of it last
+//	moving.json       keys that are being moved: no server runs until they are
 type Home struct {
 	Dir string
 	Settings
@@ -42,6 +47,8 @@ type Settings struct {
 	Host      string `json:"host"`      // of the origins, for ever
 	Authority string `json:"authority"` // host and port that clients sign their requests for
 	DB        string `json:"db"`        // sqlite:PATH, a relative path starts at the folder; or postgres://…, which may hold a password
+
+	Keys *Custody `json:"keys,omitempty"` // where the keys lie, unless all are files
 }
 
 // Errors of a home. Each is wrapped with what it is about.
@@ -65,6 +72,9 @@ func (s Settings) check() error {
 		if !hostName.MatchString(host) || len(host) > maxHost {
 			return fmt.Errorf("%w: %s: %.40q is no host name, such as exchange.example.rs", ErrSettings, name, host)
 		}
+	}
+	if err := s.Keys.check(s.Host); err != nil {
+		return err
 	}
 	return CheckDB(s.DB)
 }
@@ -92,8 +102,8 @@ func InitHome(dir string, s Settings) (h *Home, err error) {
 		return nil, err
 	}
 	h = &Home{Dir: dir, Settings: s}
-	names := []string{h.path("server.json"), h.seedPath(ledger.Dir), h.seedPath(ledger.Ev), h.path("keys", "period.key")}
-	for _, name := range names {
+	names := []string{h.path("server.json"), h.seedPath(ledger.Dir), h.seedPath(ledger.Ev), h.periodPath()}
+	for _, name := range append([]string{h.path("server.json.new")}, names...) {
 		if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("%s: %w", dir, ErrHome)
 		}
@@ -115,24 +125,14 @@ func InitHome(dir string, s Settings) (h *Home, err error) {
 			return nil, err
 		}
 	}
-	if err := shred.InitKeyFile(h.path("keys", "period.key")); err != nil {
+	if err := shred.InitKeyFile(h.periodPath()); err != nil {
 		return nil, err
 	}
 	return h, h.writeSettings()
 }
 
 // writeSettings comes last: a folder with settings has everything else.
-func (h *Home) writeSettings() error {
-	data, err := json.MarshalIndent(h.Settings, "", "  ")
-	if err != nil {
-		return err
-	}
-	next := h.path("server.json.new")
-	if err := writeNew(next, append(data, '\n')); err != nil {
-		return err
-	}
-	return errors.Join(os.Rename(next, h.path("server.json")), syncFolder(h.Dir))
-}
+func (h *Home) writeSettings() error { return writeWhole(h.path("server.json"), h.Settings) }
 
 // writeNew writes a file that does not exist yet, for its owner alone, durably.
 func writeNew(name string, data []byte) error {
@@ -188,24 +188,55 @@ func (h *Home) path(parts ...string) string {
 
 func (h *Home) seedPath(l ledger.Log) string { return h.path("keys", l.String()+".seed") }
 
+func (h *Home) periodPath() string { return h.path("keys", "period.key") }
+
 // writeSeed makes a 32-byte Ed25519 seed, in base64, that nobody else can read.
 func writeSeed(path string) error {
 	var seed [32]byte
 	rand.Read(seed[:])
-	return writeNew(path, []byte(base64.StdEncoding.EncodeToString(seed[:])+"\n"))
+	defer clear(seed[:])
+	return writeNew(path, encodeSeed(seed[:]))
 }
 
-// Signer opens the key that signs checkpoints of a log.
+func encodeSeed(seed []byte) []byte {
+	return []byte(base64.StdEncoding.EncodeToString(seed) + "\n")
+}
+
+// Signer opens the key that signs checkpoints of a log, where it is a file.
 func (h *Home) Signer(l ledger.Log) (*ledger.SigningKey, error) {
-	text, err := os.ReadFile(h.seedPath(l))
+	if h.Keys == nil {
+		return h.seedKey(l, l.String()+".seed")
+	}
+	for _, k := range inUse(h.Keys.of(l)) {
+		if k.In == InFile {
+			return h.seedKey(l, k.Name)
+		}
+	}
+	return nil, fmt.Errorf("%s: %w", l, ErrInVault)
+}
+
+// seedKey opens the key of a log whose seed is a file of keys/.
+func (h *Home) seedKey(l ledger.Log, name string) (*ledger.SigningKey, error) {
+	seed, err := readSeed(h.path("keys", name))
 	if err != nil {
 		return nil, err
 	}
+	defer clear(seed)
+	return ledger.NewSigningKey(l.Origin(h.Host), seed)
+}
+
+// readSeed reads a file that [writeSeed] wrote.
+func readSeed(path string) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(text)
 	seed, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
 	if err != nil || len(seed) != 32 {
-		return nil, fmt.Errorf("%s: not a seed of 32 bytes in base64", h.seedPath(l))
+		return nil, fmt.Errorf("%s: not a seed of 32 bytes in base64", path)
 	}
-	return ledger.NewSigningKey(l.Origin(h.Host), seed)
+	return seed, nil
 }
 
 // DSN is where the database lies. It may hold a password: never print it.
@@ -225,20 +256,21 @@ func (h *Home) database() string {
 }
 
 // CheckGenesis wants a genesis to be complete and to name this server's keys,
-// each for its own log: any other ledger could never publish a checkpoint.
+// each for its own log: any other ledger could never publish a checkpoint. After
+// a renewal it is the first keys that it names.
 func (h *Home) CheckGenesis(genesis []byte) (*directory.State, error) {
 	state, err := directory.New().Apply(genesis)
 	if err != nil {
 		return nil, err
 	}
-	named := map[ledger.Log]string{ledger.Dir: state.Logs().Dir, ledger.Ev: state.Logs().Ev}
+	c, err := h.Custody()
+	if err != nil {
+		return nil, err
+	}
 	for _, l := range ledger.Logs {
-		key, err := h.Signer(l)
-		if err != nil {
-			return nil, err
-		}
-		if vkey := key.VerifierKey(); vkey != named[l] {
-			return nil, fmt.Errorf("%w: %s is %s, not %s", ErrOtherKeys, l, vkey, named[l])
+		named := namedKey(state, l)
+		if !slices.ContainsFunc(c.of(l), func(k LogKey) bool { return k.VKey == named }) {
+			return nil, fmt.Errorf("%w: %s is %s, not %s", ErrOtherKeys, l, c.of(l)[0].VKey, named)
 		}
 	}
 	return state, nil
@@ -306,43 +338,40 @@ func removeDatabase(path string) {
 	}
 }
 
-// OpenExchange opens the database and the exchange on it. The caller closes the
-// store after the exchange's Run has ended.
+// OpenExchange opens the database and the exchange on it, for a command or for a
+// server whose keys are files. Where the keys lie in Vault it opens none of them:
+// a server then begins with [Home.OpenKeys]. The caller closes the store after
+// the exchange's Run has ended.
 func (h *Home) OpenExchange(ctx context.Context, clock exchange.Clock, packs *rules.Set, log *slog.Logger) (*exchange.Exchange, error) {
-	periods, err := shred.OpenKeyFile(h.path("keys", "period.key"))
-	if err != nil {
-		return nil, err
+	var periods shred.PeriodWrapper = noPeriods{}
+	if h.Keys == nil || h.Keys.Period.In == InFile {
+		file, err := shred.OpenKeyFile(h.periodPath())
+		if err != nil {
+			return nil, err
+		}
+		periods = file
 	}
-	store, err := sqlstore.Open(ctx, h.DSN())
-	if err != nil {
-		return nil, err
-	}
-	x, err := exchange.Open(ctx, exchange.Config{Store: store, Clock: clock, Host: h.Host, Packs: packs, Periods: periods, Log: log})
-	if err != nil {
-		return nil, errors.Join(err, store.Close())
-	}
-	return x, nil
+	return openExchange(ctx, h, exchange.Config{Clock: clock, Packs: packs, Log: log, Periods: periods})
 }
 
-// Signers opens both keys, and refuses them if the directory names others.
+// Signers opens the keys of both logs, where they are files, and refuses them if
+// the directory names others.
 func (h *Home) Signers(x *exchange.Exchange) (map[ledger.Log]ledger.Signer, error) {
-	logs := x.Directory().Logs()
-	named := map[ledger.Log]string{ledger.Dir: logs.Dir, ledger.Ev: logs.Ev}
+	if err := h.CheckNamed(x.Directory()); err != nil {
+		return nil, err
+	}
 	signers := map[ledger.Log]ledger.Signer{}
 	for _, l := range ledger.Logs {
 		key, err := h.Signer(l)
 		if err != nil {
 			return nil, err
 		}
-		if key.VerifierKey() != named[l] {
-			return nil, fmt.Errorf("%s: %w for %s", h.seedPath(l), ErrForeignKey, l)
-		}
 		signers[l] = key
 	}
 	return signers, nil
 }
 
-// Anchor opens the signer's memory outside the database.
+// Anchor opens the signer's memory outside the database, on this server's disk.
 func (h *Home) Anchor() (ledger.Anchor, error) { return ledger.OpenFileAnchor(h.path("anchor")) }
 
 // Packs loads the rule packs that this program ships.

@@ -33,6 +33,8 @@ type Config struct {
 	SignEvery time.Duration // 1 s in production
 	Bookkeep  time.Duration // 0: never; no answer depends on it
 	Sweep     time.Duration // 0: never
+	Periods   time.Duration // how often period keys are brought into memory; 0: when they are asked for
+	Keys      *Keys         // kept at work while the server runs, where they lie in a Vault; nil: somebody else does
 	Started   func()        // called when nothing speaks against serving; may be nil
 }
 
@@ -53,6 +55,9 @@ func Run(ctx context.Context, cfg Config) error {
 			}
 		})
 	}
+	if cfg.Keys != nil {
+		start("vault", cfg.Keys.Run)
+	}
 	if err := cfg.synchronise(ctx); err != nil {
 		return errors.Join(err, cfg.Listener.Close())
 	}
@@ -60,7 +65,7 @@ func Run(ctx context.Context, cfg Config) error {
 	publishers := map[ledger.Log]*ledger.Publisher{}
 	for log, signer := range cfg.Signers {
 		p := ledger.NewPublisher(cfg.Exchange.Store, log, signer, cfg.Anchor, watch)
-		if err := p.Consult(ctx, cfg.Exchange.Clock.Now()); ctx.Err() != nil {
+		if err := cfg.consult(ctx, log, p, watch); ctx.Err() != nil {
 			return cfg.Listener.Close() // interrupted before it began
 		} else if err != nil {
 			return errors.Join(fmt.Errorf("signer %s: %w", log, err), cfg.Listener.Close())
@@ -80,6 +85,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}))
 	start("sweeper", cfg.trying("sweeper", cfg.Sweep, cfg.Exchange.Sweep))
+	start("periods", cfg.every(cfg.Periods, cfg.keepPeriods))
 	start("listener", func(ctx context.Context) error { return api.Serve(ctx, cfg.HTTP, cfg.Listener) })
 
 	ended := make(chan error, 1)
@@ -94,10 +100,42 @@ func Run(ctx context.Context, cfg Config) error {
 	return err
 }
 
-// publishing is the signer's loop. A failure of the store is tried again; a
-// rollback ends the server.
+// publishing is the signer's loop. A failure of the store, and keys that cannot
+// be had, are tried again; a rollback ends the server.
 func (cfg *Config) publishing(log ledger.Log, p *ledger.Publisher, watch *watching) func(context.Context) error {
-	return cfg.every(cfg.SignEvery, func(ctx context.Context) error { return cfg.publish(ctx, log, p, watch) })
+	said := "" // of what fails now
+	return cfg.every(cfg.SignEvery, func(ctx context.Context) error {
+		err := cfg.publish(ctx, log, p, watch)
+		if fatal(err) {
+			cfg.Exchange.Halt(err) // before the listener has ended
+			return err
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		said = cfg.tell(log, said, err)
+		return nil
+	})
+}
+
+// fatal reports that the ledger must not be signed.
+func fatal(err error) bool {
+	return errors.Is(err, ledger.ErrRollback) || errors.Is(err, ledger.ErrAnchorEmpty) || errors.Is(err, ledger.ErrTreeMismatch)
+}
+
+// tell says once that no checkpoint is signed, and once that they are again.
+func (cfg *Config) tell(log ledger.Log, said string, err error) string {
+	if err == nil {
+		if said != "" {
+			cfg.Log.Info("checkpoints are signed again", "tree", log.String())
+		}
+		return ""
+	}
+	now := statement.Redact(err.Error())
+	if now != said {
+		cfg.Log.Warn("no checkpoint is signed: what is written stays unconfirmed until one is", "tree", log.String(), "error", now)
+	}
+	return now
 }
 
 // publish is one step of the signer, under the policy of witnesses that is on
@@ -107,18 +145,50 @@ func (cfg *Config) publish(ctx context.Context, log ledger.Log, p *ledger.Publis
 		return nil // it was said when the clock was read
 	}
 	now := cfg.Exchange.Clock.Now()
-	var last ledger.Published
-	err := cfg.Exchange.Follow(ctx)
-	if err == nil {
-		last, _, err = p.Step(ctx, now)
-		watch.note(log, p.Doubts(), last, now)
-	}
-	if errors.Is(err, ledger.ErrRollback) || errors.Is(err, ledger.ErrAnchorEmpty) || errors.Is(err, ledger.ErrTreeMismatch) {
-		cfg.Exchange.Halt(err) // before the listener has ended
+	if err := cfg.Exchange.Follow(ctx); err != nil {
 		return err
 	}
-	if err != nil && ctx.Err() == nil {
-		cfg.Log.Warn("no checkpoint this time", "error", statement.Redact(err.Error()))
+	last, _, err := p.Step(ctx, now)
+	watch.note(log, p.Doubts(), last, now)
+	return err
+}
+
+// consultAgain is how long a server waits before it asks again for the anchor
+// without which it does not begin.
+const consultAgain = time.Second
+
+// consult holds the ledger against the anchor and the witnesses before anything
+// is accepted. While the anchor in Vault cannot be had, the copy on this server's
+// disk does; a server that has none yet waits.
+func (cfg *Config) consult(ctx context.Context, log ledger.Log, p *ledger.Publisher, watch *watching) error {
+	for said := ""; ; {
+		now := cfg.Exchange.Clock.Now()
+		err := p.Consult(ctx, now)
+		if !errors.Is(err, ErrVault) || cfg.Keys == nil {
+			return err
+		}
+		here := ledger.NewPublisher(cfg.Exchange.Store, log, cfg.Signers[log], cfg.Keys.Local, watch)
+		if local := here.Consult(ctx, now); !errors.Is(local, ledger.ErrAnchorEmpty) {
+			return local
+		}
+		if now := statement.Redact(err.Error()); now != said {
+			cfg.Log.Warn("waiting for the anchor in Vault: there is no copy of it here", "tree", log.String(), "error", now)
+			said = now
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(consultAgain):
+		}
+	}
+}
+
+// keepPeriods brings period keys into memory. That they cannot be had was said
+// when they were asked for.
+func (cfg *Config) keepPeriods(ctx context.Context) error {
+	err := cfg.Exchange.KeepPeriods(ctx)
+	if _, refused := exchange.AsRefusal(err); err != nil && !refused && ctx.Err() == nil {
+		cfg.Log.Warn("period keys were not read", "error", statement.Redact(err.Error()))
 	}
 	return nil
 }

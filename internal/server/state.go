@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -40,7 +41,7 @@ func (h *Home) Examine(ctx context.Context, x *exchange.Exchange, ask bool) ([]T
 	}
 	var states []TreeState
 	for _, log := range ledger.Logs {
-		key, err := h.Signer(log)
+		keys, err := h.verifiers(log)
 		if err != nil {
 			return nil, err
 		}
@@ -53,9 +54,13 @@ func (h *Home) Examine(ctx context.Context, x *exchange.Exchange, ask bool) ([]T
 		if !ask {
 			others = ledger.Unwatched{}
 		}
-		p := ledger.NewPublisher(x.Store, log, key, anchor, others)
-		s.note(p.Consult(ctx, x.Clock.Now()), p.Doubts())
-		if err := s.anchored(ctx, anchor, log, key); err != nil && s.Err == nil {
+		p := ledger.NewPublisher(x.Store, log, keys[0], anchor, others)
+		err = p.Consult(ctx, x.Clock.Now())
+		if errors.Is(err, ledger.ErrAnchorEmpty) && h.sharesAnchor() {
+			err = nil // a server takes it from Vault when it starts
+		}
+		s.note(err, p.Doubts())
+		if err := s.anchored(ctx, anchor, log, keys); err != nil && s.Err == nil {
 			s.note(err, nil)
 		}
 		states = append(states, *s)
@@ -101,19 +106,25 @@ func said(p ledger.Published) *Said {
 	return &Said{p.Size, p.Root.String(), p.At}
 }
 
-// anchored notes what the anchor says; what it holds must be of this log's key.
-func (s *TreeState) anchored(ctx context.Context, anchor ledger.Anchor, log ledger.Log, key ledger.Signer) error {
+// anchored notes what the anchor says; what it holds must be of one of the log's
+// keys.
+func (s *TreeState) anchored(ctx context.Context, anchor ledger.Anchor, log ledger.Log, keys []ledger.Signer) error {
 	kept, err := anchor.Last(ctx, log)
 	if err != nil || kept == nil {
 		return err
 	}
-	c, err := ledger.ParseCheckpoint(kept, key.Verifier())
-	if err != nil {
-		return fmt.Errorf("the anchor holds another ledger's checkpoint: %w", err)
+	var c ledger.Checkpoint
+	for _, key := range keys {
+		if c, err = ledger.ParseCheckpoint(kept, key.Verifier()); err == nil {
+			s.Anchor = &Said{Size: c.Size, Root: c.Root.String()}
+			return nil
+		}
 	}
-	s.Anchor = &Said{Size: c.Size, Root: c.Root.String()}
-	return nil
+	return fmt.Errorf("the anchor holds another ledger's checkpoint: %w", err)
 }
+
+// sharesAnchor reports whether the anchor that counts lies in Vault.
+func (h *Home) sharesAnchor() bool { return h.Keys != nil && h.Keys.Anchor.In == InVault }
 
 // Adopt fills an empty anchor with what the database published: the act of an
 // operator who sets up a second server, after comparing with a mirror.
@@ -123,11 +134,11 @@ func (h *Home) Adopt(ctx context.Context, x *exchange.Exchange) error {
 		return err
 	}
 	for _, log := range ledger.Logs {
-		key, err := h.Signer(log)
+		keys, err := h.verifiers(log)
 		if err != nil {
 			return err
 		}
-		p := ledger.NewPublisher(x.Store, log, key, anchor, ledger.Unwatched{})
+		p := ledger.NewPublisher(x.Store, log, keys[0], anchor, ledger.Unwatched{})
 		if err := p.Adopt(ctx); err != nil {
 			return err
 		}
@@ -139,11 +150,13 @@ func (h *Home) Adopt(ctx context.Context, x *exchange.Exchange) error {
 func (h *Home) Mirror(files fs.FS) (exchange.Mirror, error) {
 	m := exchange.Mirror{Files: files}
 	for _, log := range ledger.Logs {
-		key, err := h.Signer(log)
+		keys, err := h.verifiers(log)
 		if err != nil {
 			return m, err
 		}
-		m.Trust(log, key)
+		for _, key := range keys {
+			m.Trust(log, key)
+		}
 	}
 	return m, nil
 }
@@ -158,7 +171,22 @@ func (h *Home) File() string {
 
 // Exposed names a key that others than its owner may read, "" if there is none.
 func (h *Home) Exposed() (string, error) {
-	for _, name := range []string{h.seedPath(ledger.Dir), h.seedPath(ledger.Ev), h.path("keys", "period.key")} {
+	c, err := h.Custody()
+	if err != nil {
+		return "", err
+	}
+	var names []string
+	for _, l := range ledger.Logs {
+		for _, k := range inUse(c.of(l)) {
+			if k.In == InFile {
+				names = append(names, h.path("keys", k.Name))
+			}
+		}
+	}
+	if c.Period.In == InFile {
+		names = append(names, h.periodPath())
+	}
+	for _, name := range names {
 		info, err := os.Stat(name)
 		if err != nil {
 			return "", err
