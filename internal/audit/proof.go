@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/odziv/odziv/keys/directory"
@@ -21,18 +22,15 @@ func VerifyProof(file, entry []byte, vkey string, trust Trust) (Report, error) {
 	if vkey == "" {
 		vkey = trust.Policy.keyOf(origin)
 	}
+	vkeys := []string{vkey}
 	if trust.Directory != nil {
-		vkey, quorum = fromDirectory(origin, trust.Directory)
+		vkeys, quorum = fromDirectory(origin, trust.Directory)
 		r.Genesis, r.Name, r.Demo = trust.Directory.Genesis(), trust.Directory.Name(), trust.Directory.Demo()
 		r.Pinned = r.Genesis == trust.Genesis
 	}
-	key, err := ledger.ParseVerifierKey(vkey)
+	vkey, c, err := verifiedBy(p, entry, vkeys)
 	if err != nil {
-		return r, wrong("the log's key: %w", err)
-	}
-	c, err := p.Verify(entry, key)
-	if err != nil {
-		return r, wrong("entry %d: %w", p.Index, err)
+		return r, err
 	}
 	if err := trust.Policy.check(vkey, p.Checkpoint); err != nil {
 		return r, wrong("entry %d: %w", p.Index, err)
@@ -55,11 +53,37 @@ func VerifyProof(file, entry []byte, vkey string, trust Trust) (Report, error) {
 	return r, nil
 }
 
-// fromDirectory is the key and the quorum that a directory gives the log of an
-// origin.
-func fromDirectory(origin string, dir *directory.State) (vkey, quorum string) {
-	if strings.HasSuffix(origin, "/"+ledger.Dir.String()) {
-		return dir.Logs().Dir, dir.Quorum().Dir
+// verifiedBy verifies a proof under one of several keys.
+func verifiedBy(p ledger.Proof, entry []byte, vkeys []string) (vkey string, c ledger.Checkpoint, err error) {
+	var failed error
+	for _, vkey := range vkeys {
+		key, err := ledger.ParseVerifierKey(vkey)
+		if err != nil {
+			return vkey, c, wrong("the log's key: %w", err)
+		}
+		c, err := p.Verify(entry, key)
+		if err == nil {
+			return vkey, c, nil
+		}
+		if failed == nil {
+			failed = wrong("entry %d: %w", p.Index, err)
+		}
 	}
-	return dir.Logs().Ev, dir.Quorum().Ev
+	return "", c, failed
+}
+
+// fromDirectory are the keys that a directory names for the log of an origin, or
+// ever named, the last first: what was signed with a key before it was renewed
+// stays signed. The quorum is the one in force.
+func fromDirectory(origin string, dir *directory.State) (vkeys []string, quorum string) {
+	log := ledger.Ev
+	if strings.HasSuffix(origin, "/"+ledger.Dir.String()) {
+		log = ledger.Dir
+	}
+	for n := dir.N(); n >= 1; n-- {
+		if vkey := vkeyOf(log, dir.At(n).Logs()); !slices.Contains(vkeys, vkey) {
+			vkeys = append(vkeys, vkey)
+		}
+	}
+	return vkeys, quorumOf(log, dir.Quorum())
 }
