@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 )
 
@@ -141,7 +142,7 @@ func plain(err error) string {
 		return host.Error()
 	case errors.As(err, &signer):
 		return signer.Error()
-	case errors.As(err, &record):
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return "no TLS at this address"
 	case errors.As(err, &alert):
 		return "TLS: " + alert.Error()

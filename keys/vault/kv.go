@@ -27,7 +27,7 @@ func (c *Client) KVGet(ctx context.Context, path string) (fields map[string]Secr
 	}
 	err = c.call(ctx, request{verb: "GET", path: c.cfg.KV + "/data/" + path}, &out)
 	version = out.Data.Metadata.Version
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, ErrNotFound) && version >= 0 {
 		return nil, version, nil
 	}
 	if err == nil && (out.Data.Data == nil || version < 1) {
