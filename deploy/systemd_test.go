@@ -213,7 +213,7 @@ func (m *machine) serve(unit string) *daemon {
 // that another unit makes are found here.
 func TestUnitsRun(t *testing.T) {
 	m := newMachine(t)
-	ledger(t, m.path("var/lib/odziv"))
+	begin(t, m.path("var/lib/odziv"))
 	server := m.serve("odzivd.service")
 	until(t, "doctor", func() error { // until the first checkpoint is there
 		env, words := m.command("odzivd-doctor.service")
@@ -261,7 +261,7 @@ func certify(t *testing.T, cert, key string) {
 // Copies older than they may be go, nothing else does, and only after a new one came.
 func TestBackupKeeps(t *testing.T) {
 	m := newMachine(t)
-	ledger(t, m.path("var/lib/odziv"))
+	begin(t, m.path("var/lib/odziv"))
 	env, words := m.command("odziv-backup.service")
 	to := m.path("var/backups/odziv")
 	for name, age := range map[string]string{"ledger-20200101T000000Z.db": "15 days ago", "ledger-20200102T000000Z.db": "13 days ago", "ledger-notes.db": "15 days ago", "mine.db": "15 days ago", "ledger-20200103T000000Z.db.part": "1 day ago"} {

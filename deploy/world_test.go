@@ -193,8 +193,8 @@ func council(t *testing.T, printed, file string) {
 	write(t, file, string(leaf))
 }
 
-// ledger makes the folder of a server and begins its ledger.
-func ledger(t *testing.T, dir string, flags ...string) {
+// begin makes the folder of a server and begins its ledger.
+func begin(t *testing.T, dir string, flags ...string) {
 	t.Helper()
 	odzivd := filepath.Join(tools(t), "odzivd")
 	cmd := exec.Command(odzivd, append([]string{"init", "--dir", dir, "--host", "exchange.example.rs", "--json"}, flags...)...)
