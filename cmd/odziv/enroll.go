@@ -22,11 +22,13 @@ import (
 	"github.com/odziv/odziv/internal/office"
 	"github.com/odziv/odziv/internal/statement"
 	"github.com/odziv/odziv/keys/keystore"
+	"github.com/odziv/odziv/keys/vault/officer"
 )
 
 // enrolled is the answer: what the registrars compare on paper.
 type enrolled struct {
-	Keystore    string `json:"keystore"`
+	Keystore    string `json:"keystore,omitempty"` // "" where the keys are in Vault
+	Vault       string `json:"vault,omitempty"`    // its address, where the keys are there
 	Role        string `json:"role"`
 	Inst        string `json:"inst,omitempty"`
 	Officer     string `json:"officer,omitempty"`
@@ -35,6 +37,8 @@ type enrolled struct {
 	Public      []byte `json:"public"` // Ed25519, in base64, as statements name it
 	Key         string `json:"key"`
 	Fingerprint string `json:"fingerprint"`
+
+	again bool
 }
 
 // enrolment is what the flags ask for.
@@ -43,6 +47,8 @@ type enrolment struct {
 	invite, label      string
 	owner              keystore.Owner
 	roles              []string
+	again              string // the officer id of before
+	place              vaultPlace
 	passphraseFile     string
 	demo               bool
 }
@@ -52,7 +58,8 @@ func enrollCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "enroll", Short: "make your keys and ask to be enrolled", Args: cobra.NoArgs,
 		Long: `enroll makes a keystore with a generated passphrase of six words, shown once, and
-a request that two registrars of your institution sign (odziv officer enrol).
+a request that two registrars of your institution sign (odziv officer enrol). Two of
+the words are to be typed back, from paper.
 They compare the fingerprint with you, in person, before they do. Every role
 gets key.json beside the keystore: the public half, to be given to others.
 
@@ -60,10 +67,17 @@ The genesis is on the wall of your institution: an exchange with another genesis
 is not yours. The invite of your institution names exchange, genesis and
 institution at once. Council members, delegates and roots may make their keys
 before there is an exchange, without all that, and name it later with odziv
-connect.`,
+connect.
+
+Who lost her keys makes others with --again and her officer id (a colleague finds it
+with odziv directory history): a registrar revokes the lost key, two enrol the new
+one, a colleague grants what the desk may still read. With --vault the keys are made
+in your institution's Vault, or taken from there if they were before.`,
 		Example: `  odziv enroll --home ~/odziv --invite invite.json --role member,head
   odziv enroll --home ~/odziv --url https://exchange.example.rs --inst i_rooefvdqc76v4aa4ktvk2uhrku \
       --genesis 1432ddf20c3d0fe5e41bb3712230c3300ce89fced5ac460e970b95bad01d7cfa
+  odziv enroll --invite invite.json --again u_aaaqeayeaudaocajbifqydiob4
+  odziv enroll --invite invite.json --vault https://vault.example.rs:8200 --vault-auth ldap --vault-user vesna
   odziv enroll --home ~/council --as council`,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if e.home, err = homeOf(cmd); err != nil {
@@ -80,12 +94,15 @@ connect.`,
 	f.StringVar(&e.owner.Inst, "inst", "", "your institution (i_…)")
 	f.StringVar(&e.owner.Role, "as", keystore.Officer, "officer, registrar, delegate, root, custodian, observer or council")
 	f.StringSliceVar(&e.roles, "role", []string{"member"}, "roles of an officer: member, duty, head, supervisor, dpo, desk-key, auditor")
+	f.StringVar(&e.again, "again", "", "your officer id (u_…), to be enrolled again with new keys")
+	e.place.addFlags(cmd)
 	f.StringVar(&e.passphraseFile, "new-passphrase-file", "", "write the passphrase to this new file instead of the screen")
 	return cmd
 }
 
 // run makes everything or nothing: what was made before a failure is removed
-// again, since nobody knows its passphrase.
+// again, since nobody knows its passphrase. Keys in Vault stay there: the next run
+// takes them.
 func (e *enrolment) run(cmd *cobra.Command) (err error) {
 	if err := e.invited(); err != nil {
 		return err
@@ -93,38 +110,30 @@ func (e *enrolment) run(cmd *cobra.Command) (err error) {
 	if err := e.check(cmd); err != nil {
 		return err
 	}
-	var made []string
+	var made made
 	defer func() {
 		if err != nil {
-			for _, name := range made {
-				os.Remove(name)
-			}
+			made.undo()
 		}
 	}()
 	if err := os.MkdirAll(e.home, 0o700); err != nil {
 		return err
 	}
-	words := keystore.GeneratePassphrase()
-	if e.passphraseFile != "" {
-		if err := writeNew(e.passphraseFile, []byte(words.Reveal()+"\n")); err != nil {
-			return cli.Hint(err, "name a file that does not exist yet")
-		}
-		made = append(made, e.passphraseFile)
-	}
-	a := enrolled{Keystore: filepath.Join(e.home, keystoreFile), Role: e.owner.Role, Inst: e.owner.Inst, Officer: e.owner.Officer}
-	keys, err := keystore.Create(a.Keystore, words, e.owner, time.Now().UnixMilli(), keystore.Options{Demo: e.demo})
+	keys, err := e.keys(cmd, &made)
 	if err != nil {
 		return err
 	}
-	made = append(made, a.Keystore)
-	a.KeyFile = filepath.Join(e.home, keyFile)
-	made = append(made, a.KeyFile)
+	defer keys.Forget()
+	a := enrolled{Keystore: filepath.Join(e.home, keystoreFile), Vault: e.place.Address, Role: keys.Role, Inst: keys.Inst, Officer: keys.Officer}
+	if e.place.Address != "" {
+		a.Keystore = ""
+	}
+	a.KeyFile = made.file(e.home, keyFile)
 	if err := writeKey(a.KeyFile, keys); err != nil {
 		return err
 	}
-	if e.owner.Role == keystore.Officer {
-		a.Request = filepath.Join(e.home, "enrol-request.json")
-		made = append(made, a.Request)
+	if keys.Role == keystore.Officer {
+		a.Request = made.file(e.home, requestFile)
 		if err := writeRequest(a.Request, keys, e.roles); err != nil {
 			return err
 		}
@@ -134,22 +143,75 @@ func (e *enrolment) run(cmd *cobra.Command) (err error) {
 			return err
 		}
 	}
-	if e.label != "" {
-		names, err := json.MarshalIndent(map[string]string{e.label: e.owner.Inst}, "", "  ")
-		if err != nil {
-			return err
-		}
-		if err := writeNew(filepath.Join(e.home, "names.json"), append(names, '\n')); err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-	}
-	if e.passphraseFile == "" {
-		fmt.Fprintf(cmd.ErrOrStderr(), "Your passphrase, shown only now. Write it on paper and keep it apart from this computer:\n\n    %s\n\n", words.Reveal())
-	}
 	a.Public = keys.Signer().Public()
 	a.Key = statement.KeyID(a.Public)
 	a.Fingerprint = ceremony.FingerprintOf(a.Public)
+	a.again = e.again != ""
 	return cli.Out(cmd, a, a.print)
+}
+
+// requestFile is what the registrars sign, beside the keystore.
+const requestFile = "enrol-request.json"
+
+// made are files that a failure takes back.
+type made []string
+
+func (m *made) file(dir, name string) string {
+	*m = append(*m, filepath.Join(dir, name))
+	return filepath.Join(dir, name)
+}
+
+func (m made) undo() {
+	for _, name := range m {
+		os.Remove(name)
+	}
+}
+
+// keys makes the keys, in a file or in Vault.
+func (e *enrolment) keys(cmd *cobra.Command, made *made) (*keystore.Keystore, error) {
+	if e.place.Address != "" {
+		return e.keysInVault(cmd, made)
+	}
+	words, undo, err := newWords(cmd, e.passphraseFile, false)
+	if err != nil {
+		return nil, err
+	}
+	path := made.file(e.home, keystoreFile)
+	made.file(e.home, keystoreFile+keystore.LockSuffix)
+	keys, err := keystore.Create(path, words, e.owner, time.Now().UnixMilli(), keystore.Options{Demo: e.demo})
+	if err != nil {
+		undo()
+		return nil, err
+	}
+	if e.passphraseFile != "" {
+		*made = append(*made, e.passphraseFile)
+	}
+	return keys, nil
+}
+
+// keysInVault makes keys in Vault, or takes those that are there.
+func (e *enrolment) keysInVault(cmd *cobra.Command, made *made) (*keystore.Keystore, error) {
+	client, err := e.place.login(cmd)
+	if err != nil {
+		return nil, err
+	}
+	cli.AtEnd(cmd.Context(), client.Close)
+	keys, fresh, err := officer.Create(cmd.Context(), client, e.owner, time.Now().UnixMilli())
+	if err != nil {
+		return nil, err
+	}
+	if e.again != "" && keys.Officer != e.again {
+		return nil, cli.Hint(fmt.Errorf("Vault holds the keys of %s", keys.Officer), "nothing was changed; log in as yourself, or leave out --again")
+	}
+	if !fresh {
+		fmt.Fprintln(cmd.ErrOrStderr(), "odziv: your keys were in Vault already and are used here too; if they are enrolled, nobody need sign anything")
+	}
+	e.place.Public = keys.Signer().Public()
+	data, err := json.MarshalIndent(e.place, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return keys.Keystore, writeNew(made.file(e.home, vaultFile), append(data, '\n'))
 }
 
 // keyFile is the public half of a keystore, beside it.
@@ -203,7 +265,17 @@ func (e *enrolment) check(cmd *cobra.Command) error {
 		return cli.UsageError("--as: %.20q is none of officer, registrar, delegate, root, custodian, observer and council", e.owner.Role)
 	}
 	if e.owner.Role == keystore.Officer {
-		e.owner.Officer = statement.NewID(statement.Officer)
+		e.owner.Officer = cmp.Or(e.again, statement.NewID(statement.Officer))
+	}
+	switch {
+	case e.again != "" && (e.owner.Role != keystore.Officer || !statement.IsID(e.again, statement.Officer)):
+		return cli.UsageError("--again: %.40q is no officer's id: it begins with u_; a colleague finds it with odziv directory history", e.again)
+	case e.place.Address != "" && e.passphraseFile != "":
+		return cli.UsageError("keys in Vault have no passphrase: leave out --new-passphrase-file")
+	case e.place.Address != "":
+		if err := e.place.complete(); err != nil {
+			return err
+		}
 	}
 	if e.owner.Role == keystore.Delegate && e.owner.Inst == "" {
 		e.owner.Inst = statement.NewID(statement.Institution) // the body joins later, under this id
@@ -221,7 +293,7 @@ func (e *enrolment) check(cmd *cobra.Command) error {
 			return err
 		}
 	}
-	for _, name := range []string{keystoreFile, keyFile, "exchange.json"} {
+	for _, name := range []string{keystoreFile, keyFile, vaultFile, requestFile, "exchange.json"} {
 		if _, err := os.Lstat(filepath.Join(e.home, name)); !errors.Is(err, fs.ErrNotExist) {
 			return cli.Hint(fmt.Errorf("%s holds keys or an exchange already (%s)", e.home, name),
 				"nothing was changed; name another folder with --home, or name the exchange of these keys with: odziv connect")
@@ -285,7 +357,12 @@ func writeNew(name string, data []byte) error {
 }
 
 func (a enrolled) print(w io.Writer) {
-	fmt.Fprintf(w, "keystore     %s\npublic key   %s\n", a.Keystore, encode64(a.Public))
+	if a.Vault != "" {
+		fmt.Fprintf(w, "keys in      Vault at %s\n", a.Vault)
+	} else {
+		fmt.Fprintf(w, "keystore     %s\n", a.Keystore)
+	}
+	fmt.Fprintf(w, "public key   %s\n", encode64(a.Public))
 	fmt.Fprintf(w, "fingerprint  %s\n", a.Fingerprint)
 	if a.Request != "" {
 		fmt.Fprintf(w, "request      %s\n", a.Request)
@@ -297,6 +374,9 @@ func (a enrolled) print(w io.Writer) {
 func (a enrolled) next() string {
 	switch a.Role {
 	case keystore.Officer:
+		if a.again {
+			return "a registrar revokes your lost key (odziv officer revoke " + a.Officer + "), two enrol this one, comparing the\n      fingerprint with you in person; then a colleague runs odziv directory rotate, and grant for older messages."
+		}
 		return "give the request to two registrars of your institution; compare the fingerprint with them in person."
 	case keystore.Council:
 		return "bring the key file and the sheet to the ceremony; the fingerprint is read aloud there."

@@ -13,6 +13,9 @@ import (
 	"github.com/odziv/odziv/internal/office"
 	"github.com/odziv/odziv/keys/directory"
 	"github.com/odziv/odziv/keys/keystore"
+	"github.com/odziv/odziv/keys/transparency"
+	"github.com/odziv/odziv/keys/vault"
+	"github.com/odziv/odziv/keys/vault/officer"
 )
 
 // explain says what to do about errors of the packages below.
@@ -25,7 +28,7 @@ func explain(err error) (hint string, code int) {
 	case errors.As(err, &security):
 		return securityHint(security), cli.Failed
 	case errors.As(err, &unsent):
-		return "it is kept, sealed; go on with: odziv send --resume " + unsent.ID, cli.Away
+		return unsentHint(unsent), cli.Away
 	case errors.As(err, &refused):
 		return refusedHint(refused), cli.Refused
 	case errors.As(err, &problem):
@@ -49,8 +52,25 @@ var known = []struct {
 	{office.ErrWeakKeys, "keys made with --demo stay in demonstrations: make others with odziv enroll, without --demo", cli.Refused},
 	{keystore.ErrDemo, "this keystore belongs to a demonstration: add --demo", cli.Refused},
 	{keystore.ErrPassphrase, "type the six words again, with one space between them; after a mistake nothing is lost", cli.Failed},
-	{keystore.ErrFormat, "the keystore was damaged: put its previous version, keystore.age.prev, or a copy in its place", cli.Failed},
+	{keystore.ErrFormat, "the keystore was damaged: put its previous version in its place with: odziv keys restore-previous", cli.Failed},
 	{keystore.ErrChanged, "another program of yours changed the keystore meanwhile: run the same command again", cli.Failed},
+	{office.ErrUnexpected, "look at it: odziv directory watch; when you have checked it on paper or by telephone: odziv directory accept ENTRY. In danger to life: --urgency I --despite-unexpected", cli.Refused},
+	{office.ErrNoChange, "odziv directory watch lists what waits", cli.Failed},
+	{office.ErrObserver, "compare the observer's key on paper, then: odziv directory watch --observer SOURCE", cli.Refused},
+	{transparency.ErrExpected, "ask your institution's observer for its list of expected changes (odziv observe announce)", cli.Failed},
+	{keystore.ErrOther, "nothing was changed; take the folder, the keystore or the login that belong together", cli.Refused},
+	{keystore.ErrReadOnly, "unlock the stick or take another medium, and run the same command again; nothing was lost", cli.Failed},
+	{keystore.ErrBusy, "let the other program end, and run the same command again", cli.Away},
+	{keystore.ErrLocked, "unlock the keys, and run the same command again", cli.Failed},
+	{keystore.ErrElsewhere, "the signing key never leaves Vault: odziv keys move --to file makes a new one", cli.Refused},
+	{vault.ErrSealed, "whoever keeps your institution's Vault unseals it; nothing was lost, run the same command again then", cli.Away},
+	{vault.ErrUnreachable, "check the network and the address in vault.json; nothing was lost, run the same command again", cli.Away},
+	{vault.ErrLogin, "log in again, as yourself: vault login -method=oidc, or type your password again", cli.Failed},
+	{vault.ErrDenied, "ask whoever keeps your institution's Vault for the policy institution-officer", cli.Refused},
+	{vault.ErrKeyVersion, "call whoever keeps your institution's Vault: it no longer signs with your key; nothing was signed", cli.Failed},
+	{vault.ErrAnswer, "do not go on; call whoever keeps your institution's Vault: it, or something in front of it, answers wrongly", cli.Failed},
+	{officer.ErrNone, "bring your keys there with odziv keys move --to vault, or make them there with odziv enroll --vault", cli.Failed},
+	{officer.ErrHalf, "run the command that was interrupted again; if none was, call whoever keeps your institution's Vault", cli.Failed},
 	{office.ErrNotEnrolled, "two registrars of your institution sign your enrol-request.json: odziv directory propose", cli.Failed},
 	{office.ErrNoDesk, "odziv status lists the desks you act for", cli.Failed},
 	{office.ErrManyDesks, "say for which one with --desk; odziv status lists them", cli.Usage},
@@ -60,8 +80,11 @@ var known = []struct {
 	{office.ErrNoParcel, "odziv status lists what waits to be sent", cli.Failed},
 	{office.ErrNoPack, "name another with --family, or wait until two delegates adopted one", cli.Refused},
 	{office.ErrNoEpoch, "a member of the desk makes one: odziv directory rotate", cli.Refused},
-	{office.ErrNoPackage, "ask a colleague to share the desk's older keys", cli.Refused},
-	{office.ErrPackage, "do not confirm this key; call the colleague who made it and a registrar, who disputes it", cli.Failed},
+	{office.ErrNoPackage, "ask a colleague with the role desk-key to run: odziv directory grant YOUR-OFFICER-ID", cli.Refused},
+	{office.ErrPackage, "do not confirm this key: run odziv directory dispute, and call whoever made it; then somebody rotates again", cli.Failed},
+	{office.ErrDraft, "take the keystore of another computer, or ask whoever looks after your keys", cli.Failed},
+	{office.ErrIncomplete, "odziv pending shows what waits", cli.Failed},
+	{office.ErrKeepsAll, "they are kept elsewhere; ask whoever looks after your institution's Vault", cli.Refused},
 	{office.ErrSetUp, "nothing was changed; take another folder with --home", cli.Failed},
 	{office.ErrNotSetUp, "name the folder with --home, or set it up with: odziv enroll", cli.Failed},
 	{office.ErrDamaged, "put a copy of the file back; without one delete it, and this program forgets what it held", cli.Failed},
@@ -99,6 +122,22 @@ func securityHint(e *office.SecurityError) string {
 	return "send nothing more, and give " + e.Kept + " to your institution's administrator or auditor: it is evidence"
 }
 
+// unsentHint says how a kept message goes on, and what it waits for.
+func unsentHint(u *office.Unsent) string {
+	resume := "odziv send --resume " + u.ID
+	var r *office.Refused
+	if !errors.As(u.Err, &r) {
+		return "it is kept, sealed; go on with: " + resume
+	}
+	switch r.Code {
+	case "epoch_stale":
+		return "it is kept, sealed: call that desk or its registrar, who let odziv directory rotate run there, then: " + resume + "; in danger now: " + resume + " --urgency I"
+	case "epoch_provisional":
+		return "it is kept, sealed: witnesses confirm the key within seconds when they are there, then: " + resume + "; in danger now: " + resume + " --urgency I"
+	}
+	return "it is kept, sealed: a second member of that desk runs odziv directory acknowledge, then: " + resume
+}
+
 func refusedHint(r *office.Refused) string {
 	switch r.Code {
 	case "basis":
@@ -111,10 +150,22 @@ func refusedHint(r *office.Refused) string {
 		return "witnesses confirm it within seconds when they are there: try again; in danger send with --urgency I"
 	case "epoch_stale":
 		return "ask the desk to run odziv directory rotate; in danger send with --urgency I"
+	case "own_epoch":
+		return "a colleague at the desk runs odziv directory acknowledge; where there is none, a registrar, to whom you read the fingerprint"
+	case "desk_key":
+		return "ask two registrars of your institution to enrol you with the role desk-key; for what arrives from now on, odziv directory rotate is enough"
+	case "grantee":
+		return "odziv status shows your colleague's officer id to her; two registrars make her a member first"
+	case "fingerprint":
+		return "let the officer read it out again, group by group; if it stays another, confirm nothing: somebody else made this key"
+	case "signed":
+		return "go on with it without --urgency"
 	case "member_provisional":
 		return "witnesses confirm it within seconds when they are there: try again"
 	case "to":
 		return "odziv directory lists the desks"
+	case "despite":
+		return "look at it: odziv directory watch; in danger to life send with --urgency I"
 	}
 	return "nothing was sealed or sent"
 }

@@ -43,6 +43,6 @@ it beside the keystore.
 	flags.Bool("keep-proofs", false, "keep proofs of own acts on this computer, for a representative too")
 	cli.AddJSON(cmd)
 	cmd.AddCommand(statusCommand(), enrollCommand(), connectCommand(), ceremonyCommand(), institutionCommand(), officerCommand(), directoryCommand(), sendCommand(), inboxCommand(), readCommand(),
-		replyCommand(), owedCommand(), consentCommand(), attestCommand(), caseCommand(), repCommand(), pendingCommand(), proveCommand(), observeCommand())
+		replyCommand(), owedCommand(), consentCommand(), attestCommand(), caseCommand(), repCommand(), pendingCommand(), proveCommand(), observeCommand(), sessionCommand(), keysCommand())
 	return cmd
 }

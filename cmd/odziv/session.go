@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -25,13 +26,13 @@ import (
 // session is one run of the program for one officer.
 type session struct {
 	*office.Office
-	cmd        *cobra.Command
-	home       string
-	keys       *keystore.Keystore
-	passphrase keystore.Secret
-	held       int               // desk keys when the keystore was opened
-	names      map[string]string // of desks, by what people call them
-	family     string
+	cmd    *cobra.Command
+	home   string
+	keys   *keystore.Keystore
+	at     keeper            // where the keys are kept
+	held   int               // desk keys when the keystore was opened
+	names  map[string]string // of desks, by what people call them
+	family string
 }
 
 // open unlocks the keystore and connects.
@@ -71,24 +72,6 @@ func (s *session) keepProofs() bool { keep, _ := s.cmd.Flags().GetBool("keep-pro
 
 func (s *session) demo() bool { demo, _ := s.cmd.Flags().GetBool("demo"); return demo }
 
-// unlock opens the keystore with the passphrase.
-func (s *session) unlock() (err error) {
-	if s.passphrase, err = askPassphrase(s.cmd); err != nil {
-		return err
-	}
-	s.keys, err = keystore.Open(filepath.Join(s.home, keystoreFile), s.passphrase, keystore.Options{Demo: s.demo()})
-	if errors.Is(err, fs.ErrNotExist) {
-		return cli.Hint(fmt.Errorf("%s holds no keystore", s.home), "name the folder with --home, or make keys with: odziv enroll")
-	}
-	if err != nil {
-		return err
-	}
-	s.held = s.epochsHeld()
-	return nil
-}
-
-const keystoreFile = "keystore.age"
-
 // connect makes the client and the office on it.
 func (s *session) connect(notebook *office.Notebook) error {
 	clock := func() int64 { return time.Now().UnixMilli() }
@@ -101,7 +84,7 @@ func (s *session) connect(notebook *office.Notebook) error {
 		return err
 	}
 	s.Office, err = office.Open(office.Config{Client: c, Keys: s.keys, Notebook: notebook, Packs: packs, Clock: clock,
-		Progress: s.progress(), Demo: s.demo(), WeakKeys: s.keys.Demo, KeepProofs: s.keepProofs()})
+		Progress: s.progress(), Demo: s.demo(), WeakKeys: s.keys.Demo, KeepProofs: s.keepProofs(), Keep: s.keep})
 	return err
 }
 
@@ -143,6 +126,8 @@ func synced(cmd *cobra.Command) (*session, error) {
 	if err := s.Sync(cmd.Context()); err != nil {
 		return s, err
 	}
+	s.takeExpected()
+	s.banner()
 	s.warn()
 	return s, nil
 }
@@ -168,13 +153,24 @@ func (s *session) acts() (desk string, err error) {
 	return s.Desk(named)
 }
 
+// keep stores the keys as they are, and what another program of the same officer
+// added meanwhile, where they are kept: in the file or in Vault. An interruption
+// does not stop it.
+func (s *session) keep() error {
+	if err := s.at.keep(context.WithoutCancel(s.cmd.Context())); err != nil {
+		return err
+	}
+	s.held = s.epochsHeld()
+	return nil
+}
+
 // save keeps desk keys that came in during this run. Where that fails nothing is
 // lost: each was wrapped for this officer too and can be fetched again.
 func (s *session) save() {
 	if s.held == s.epochsHeld() {
 		return
 	}
-	if err := s.keys.Save(filepath.Join(s.home, keystoreFile), s.passphrase); err != nil {
+	if err := s.keep(); err != nil {
 		fmt.Fprintf(s.cmd.ErrOrStderr(), "odziv: the desk's key could not be kept in the keystore (%v); it will be fetched again\n", err)
 	}
 }
@@ -237,25 +233,6 @@ func readNames(home string) (map[string]string, error) {
 // maxNames bounds names.json, in bytes.
 const maxNames = 4 << 20
 
-// askPassphrase reads the passphrase from the file named, else from the
-// terminal without echo.
-func askPassphrase(cmd *cobra.Command) (keystore.Secret, error) {
-	file, _ := cmd.Flags().GetString("passphrase-file")
-	if file == "" {
-		file = besideKeys(cmd)
-	}
-	if file != "" {
-		return passphraseFrom(file)
-	}
-	if !term.IsTerminal(int(os.Stdin.Fd())) {
-		return keystore.Secret{}, cli.Hint(errors.New("there is no terminal to ask for the passphrase"), "name a file with --passphrase-file")
-	}
-	fmt.Fprint(os.Stderr, "passphrase: ")
-	text, err := term.ReadPassword(int(os.Stdin.Fd()))
-	fmt.Fprintln(os.Stderr)
-	return keystore.NewSecret(string(text)), err
-}
-
 // besideKeys is where a demonstration keeps the passphrase, "" elsewhere.
 func besideKeys(cmd *cobra.Command) string {
 	demo, _ := cmd.Flags().GetBool("demo")
@@ -280,7 +257,7 @@ func passphraseFrom(file string) (keystore.Secret, error) {
 	if err != nil && err != io.EOF {
 		return keystore.Secret{}, err
 	}
-	return keystore.NewSecret(strings.TrimRight(line, "\r\n")), nil
+	return keystore.Typed(strings.TrimRight(line, "\r\n")), nil
 }
 
 // when shows a time of the record in the zone of the rules.

@@ -160,3 +160,46 @@ func setAside(path string, damaged []byte) (string, error) {
 	}
 	return "", errors.New("too many damaged keystores lie beside it")
 }
+
+// Retire deletes the keystore at path, its previous version and what crashes left,
+// once its keys are elsewhere and were proven there. A file that k has neither
+// read nor written is left alone: [ErrChanged]. The keystore itself goes last: a
+// crash in between leaves it whole.
+func (k *Keystore) Retire(path string) error {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	release, err := hold(path)
+	if err != nil {
+		return fmt.Errorf("keystore: %w", err)
+	}
+	defer release()
+	file, err := readFile(path)
+	if err != nil {
+		return fmt.Errorf("keystore: %w", err)
+	}
+	if !k.knows(file) {
+		return fmt.Errorf("keystore: %w: %s", ErrChanged, path)
+	}
+	err = sweep(path)
+	for _, name := range []string{path + PreviousSuffix, path} {
+		if err == nil {
+			err = step("remove", name)
+		}
+		if err == nil {
+			if err = os.Remove(name); errors.Is(err, fs.ErrNotExist) {
+				err = nil
+			}
+		}
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(path))
+	}
+	if err == nil {
+		err = os.Remove(path + LockSuffix) // held still; who waits for it finds no keystore
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("keystore: %w", err)
+	}
+	return nil
+}

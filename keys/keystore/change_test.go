@@ -341,3 +341,27 @@ func TestElsewhere(t *testing.T) {
 		t.Errorf("made for the same signing key: %v", err)
 	}
 }
+
+func TestRetire(t *testing.T) {
+	k, path := create(t)
+	if err := k.Save(path, passphrase); err != nil {
+		t.Fatal(err)
+	}
+	theirs := mustOpen(t, path, passphrase)
+	mustAdd(t, theirs, testDesk, 1)
+	if err := theirs.Save(path, passphrase); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Retire(path); !errors.Is(err, ErrChanged) || !strings.Contains(names(t, path), PreviousSuffix) {
+		t.Errorf("a desk key that it does not know of: %v; left %s", err, names(t, path))
+	}
+	if err := os.WriteFile(path+".tmp-1", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := theirs.Retire(path); err != nil || names(t, path) != "" {
+		t.Errorf("%v; left %s", err, names(t, path))
+	}
+	if err := theirs.Retire(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("again: %v", err)
+	}
+}

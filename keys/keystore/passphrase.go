@@ -3,6 +3,7 @@ package keystore
 import (
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -74,6 +75,9 @@ func plain(text string) []string {
 	}
 	return strings.Fields(cyrillic.Replace(strings.Map(unicode.ToLower, text)))
 }
+
+// SameWord reports whether somebody typed this word of a generated passphrase.
+func SameWord(typed, word string) bool { return slices.Equal(plain(typed), plain(word)) }
 
 // Mistyped finds the word of a generated passphrase that is none: its number from
 // 1, or 0 if there is none or if this is no generated passphrase at all. It takes

@@ -127,6 +127,14 @@ func TestTyped(t *testing.T) {
 	}
 }
 
+func TestSameWord(t *testing.T) {
+	for typed, same := range map[string]bool{"babek": true, " BABEK\r": true, "бабек": true, "babak": false, "": false, "babek babek": false} {
+		if SameWord(typed, "babek") != same {
+			t.Errorf("%q: %v", typed, !same)
+		}
+	}
+}
+
 // TestOwnPassphrase: what could never be typed again locks nothing.
 func TestOwnPassphrase(t *testing.T) {
 	for text, ok := range map[string]bool{
