@@ -109,7 +109,7 @@ func (s *session) historyOfInst(inst, at string, from, until int64) error {
 	})
 }
 
-// sheet prints a history on lines of at most 80 columns. Keys are called K1, K2…
+// sheet prints a history on lines of at most 80 columns. Keys are called F1, F2…
 // and listed at the end with their whole fingerprints.
 type sheet struct {
 	w     io.Writer
@@ -138,18 +138,29 @@ func (p *sheet) key(id, who string) string {
 	if name, ok := p.names[id]; ok {
 		return name
 	}
-	name := fmt.Sprintf("K%d", len(p.keys)+1)
+	name := fmt.Sprintf("F%d", len(p.keys)+1)
 	p.keys, p.names[id], p.who[id] = append(p.keys, id), name, who
 	return name
 }
 
+// signers are the keys that signed, by what they signed as: registrars F3 and F4.
 func (p *sheet) signers(by []transparency.Signer) string {
-	var names []string
+	var sorts []string
+	keys := map[string][]string{}
 	for _, b := range by {
-		who := strings.TrimSpace(b.As + " " + b.Officer)
-		names = append(names, b.As+" "+p.key(b.Key, who))
+		if keys[b.As] == nil {
+			sorts = append(sorts, b.As)
+		}
+		keys[b.As] = append(keys[b.As], p.key(b.Key, strings.TrimSpace(b.As+" "+b.Officer)))
 	}
-	return strings.Join(names, ", ")
+	for i, as := range sorts {
+		name := as
+		if len(keys[as]) > 1 {
+			name += "s"
+		}
+		sorts[i] = name + " " + strings.Join(keys[as], " and ")
+	}
+	return strings.Join(sorts, ", ")
 }
 
 // act says when, in which entry and by whom.
@@ -159,13 +170,14 @@ func (p *sheet) act(a transparency.Act) string {
 
 func (p *sheet) desk(h office.DeskLog, at string) {
 	s := p.s
-	p.line(0, "desk %s %s (%s), of %s", s.called(h.Desk), h.Desk, h.Fn, h.Inst)
-	p.line(0, "from %d entries of the directory, each replayed", h.Entries)
+	p.line(0, "desk %s (%s)", s.called(h.Desk), h.Fn)
+	p.line(2, "%s of %s", h.Desk, h.Inst)
+	p.line(2, "from %d entries of the directory, each replayed", h.Entries)
 	if at != "" {
-		p.line(0, "keys in use on %s; whoever holds one can open what was sealed to it then", at)
+		p.line(2, "keys in use on %s; whoever holds one can open what was sealed to it then", at)
 	}
 	if len(h.Keys) == 0 {
-		p.line(0, "no key: nothing could be sealed to the desk")
+		p.line(2, "no key: nothing could be sealed to the desk")
 	}
 	for _, k := range h.Keys {
 		fmt.Fprintln(p.w)
@@ -176,7 +188,7 @@ func (p *sheet) desk(h office.DeskLog, at string) {
 }
 
 func (p *sheet) deskKey(k transparency.DeskKey) {
-	p.line(0, "KEY %d  %s", k.Epoch, p.used(k.Used))
+	p.line(0, "KEY %d, %s", k.Epoch, p.used(k.Used))
 	p.line(2, "made (%s): %s", k.Why, p.act(k.Made))
 	for _, a := range k.Acks {
 		p.line(2, "acknowledged: %s", p.act(a))
@@ -278,11 +290,11 @@ func (p *sheet) offices(h transparency.InstHistory) {
 }
 
 func (p *sheet) institution(h transparency.InstHistory, at string) {
-	name := p.s.called(h.Inst)
-	p.line(0, "institution %s %s", name, strings.TrimPrefix(h.Inst, name))
-	p.line(0, "from %d entries of the directory, each replayed", h.Entries)
+	p.line(0, "institution %s", p.s.called(h.Inst))
+	p.line(2, "%s", h.Inst)
+	p.line(2, "from %d entries of the directory, each replayed", h.Entries)
 	if at != "" {
-		p.line(0, "as it was on %s; desks as they are now", at)
+		p.line(2, "as it was on %s; desks as they are now", at)
 	}
 	fmt.Fprintln(p.w)
 	p.offices(h)

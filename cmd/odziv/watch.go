@@ -353,7 +353,7 @@ func (s *session) enrolledBy(a transparency.Addition) string {
 	if a.Enrolled == nil {
 		return ""
 	}
-	return fmt.Sprintf(" She was enrolled in entry %d, %s, by %s.", a.Enrolled.Idx, s.when(a.Enrolled.At), s.signedBy(a.Enrolled.By))
+	return fmt.Sprintf(" Enrolled in entry %d, %s, by %s", a.Enrolled.Idx, s.when(a.Enrolled.At), s.signedBy(a.Enrolled.By))
 }
 
 // harmless says what happened where nobody was added.

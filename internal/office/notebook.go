@@ -165,6 +165,9 @@ func (n *Notebook) storedLeaves() ([][]byte, error) {
 // replay applies the leaves held. From one that does not apply on, the file was
 // damaged: those entries are forgotten and fetched again.
 func (n *Notebook) replay() *directory.State {
+	if whole, err := directory.New().Replay(n.leaves); err == nil {
+		return whole
+	}
 	dir := directory.New()
 	for i, leaf := range n.leaves {
 		next, err := dir.Apply(leaf)
