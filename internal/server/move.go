@@ -235,12 +235,14 @@ func (m *Mover) setup(ctx context.Context, plan *moving) (*vault.Client, error) 
 	if m.Token == "" {
 		return nil, nil
 	}
-	access := *plan.Next.Vault
-	access.Token = m.Token
-	cfg := m.Home.config(access, m.Log)
-	cfg.Auth = vault.TokenFile{Path: m.Token}
+	cfg := m.Home.config(*plan.Next.Vault, m.Log)
+	cfg.Auth, cfg.Timeout = vault.TokenFile{Path: m.Token}, setupTimeout
 	return vault.Open(ctx, cfg)
 }
+
+// setupTimeout is for Vault's own RSA key, which it makes at the first import:
+// seconds on a busy machine.
+const setupTimeout = 2 * time.Minute
 
 func madeKey(ctx context.Context, setup *vault.Client, name string) error {
 	err := setup.CreateKey(ctx, name, vault.AES256GCM)
