@@ -34,6 +34,14 @@ func (c *cast) performKeys(ctx context.Context, s *Step) (done bool, err error) 
 		return true, c.share(ctx, s.Share)
 	case s.Accept != nil:
 		return true, c.accept(ctx, s.Accept.Who)
+	case s.Custodians != nil:
+		return true, c.nameCustodians(ctx, s.Custodians)
+	case s.Ask != nil:
+		return true, c.ask(ctx, s.Ask)
+	case s.Decline != nil:
+		return true, c.decline(ctx, s.Decline)
+	case s.Recover != nil:
+		return true, c.recover(ctx, s.Recover)
 	case s.Cheat != nil:
 		return true, c.operator.cheat(s.Cheat.What)
 	case s.Steal != nil:

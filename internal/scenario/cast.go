@@ -27,6 +27,7 @@ type cast struct {
 	w        *demo.World
 	desks    map[string]*demo.Desk    // actors
 	officers map[string]*demo.Officer // who acts, by actor; nil while she has not joined
+	escrow   evidence.EscrowAsk       // as it was last asked for
 	stolen   map[string]*keystore.Keystore
 	ids      map[string]string // persons, others, cases
 	names    map[string]string // identifier to name: desks, persons, things
@@ -235,6 +236,9 @@ func saidNo(err error) (noSaid, bool) {
 	}
 	if errors.Is(err, office.ErrUnexpected) {
 		return noSaid{by: "program", code: "unexpected", detail: err.Error()}, true
+	}
+	if errors.Is(err, office.ErrNoRelease) {
+		return noSaid{by: "program", code: "release", detail: err.Error()}, true
 	}
 	var problem *wire.Problem
 	if errors.As(err, &problem) {

@@ -170,7 +170,7 @@ func (c *checker) is(sort, s string) bool {
 
 // programCodes are the codes with which a program itself says no, beside those
 // of the exchange.
-var programCodes = []string{"field", "epoch", "lie", "unexpected"}
+var programCodes = []string{"field", "epoch", "lie", "unexpected", "release"}
 
 // inPack reports whether the rule pack has a code of a sort.
 func (c *checker) inPack(sort, s string) (ok bool) {

@@ -69,6 +69,10 @@ type Step struct {
 	Acknowledge *Turnover `toml:"acknowledge"`
 	Share       *Share    `toml:"share"`
 	Accept      *Turnover `toml:"accept"`
+	Custodians  *Custody  `toml:"custodians"`
+	Ask         *Escrow   `toml:"ask"`
+	Decline     *Escrow   `toml:"decline"`
+	Recover     *Recovery `toml:"recover"`
 	Steal       *Steal    `toml:"steal"`
 	Cheat       *Cheat    `toml:"cheat"`
 

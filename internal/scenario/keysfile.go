@@ -25,6 +25,29 @@ type Share struct {
 	To  string `toml:"to" is:"must actor"`
 }
 
+// Custody names the custodians of an actor's institution, signed by its root.
+type Custody struct {
+	Of string `toml:"of" is:"must actor"`
+	K  int    `toml:"k" is:"must"`
+	N  int    `toml:"n" is:"must"`
+}
+
+// Escrow is a custodian's word about recovering the keys of an officer's desk:
+// that they be opened for her, or that she takes no part.
+type Escrow struct {
+	Custodian int    `toml:"custodian" is:"must"` // from 1
+	For       string `toml:"for" is:"must actor"` // the officer who is to receive the keys
+	Purpose   string `toml:"purpose" is:"must escrow"`
+}
+
+// Recovery lets custodians take their turns, in this order; who received the keys
+// takes them at the end.
+type Recovery struct {
+	Custodians []int  `toml:"custodians" is:"must"`
+	For        string `toml:"for" is:"must actor"`
+	Purpose    string `toml:"purpose" is:"must escrow"`
+}
+
 // Steal copies an officer's keystore, passphrase and all.
 type Steal struct {
 	As   string `toml:"as" is:"must name"`

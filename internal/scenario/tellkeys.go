@@ -20,6 +20,14 @@ func (c *cast) tellKeys(e *Entry, s *Step) {
 		did("share", s.Share.Who)
 	case s.Accept != nil:
 		did("accept", s.Accept.Who)
+	case s.Custodians != nil:
+		did("custodians", s.Custodians.Of, s.Custodians.K, s.Custodians.N)
+	case s.Ask != nil:
+		did("ask-"+s.Ask.Purpose, s.Ask.For, s.Ask.Custodian)
+	case s.Decline != nil:
+		did("decline", s.Decline.For, s.Decline.Custodian)
+	case s.Recover != nil:
+		did(s.Recover.Purpose, s.Recover.For)
 	case s.Cheat != nil && s.Cheat.What == cheatNothing:
 		e.add("did", phrases["honest"])
 	case s.Cheat != nil:

@@ -28,7 +28,8 @@ var words = map[string][]string{
 	"adds": {transparency.AddsReader, transparency.AddsKey, transparency.AddsTerm, transparency.AddsRole, transparency.AddsPackage,
 		transparency.AddsMaker, transparency.AddsEscrow, transparency.AddsChecker, transparency.AddsFormer, transparency.AddsRegistrar,
 		transparency.AddsRoot, transparency.AddsCustodian, transparency.AddsThreshold, transparency.AddsObserver, transparency.AddsCustodianKey},
-	"cheat": {cheatKey, cheatNothing},
+	"escrow": {evidence.PurposeRecovery, evidence.PurposeRehearsal},
+	"cheat":  {cheatKey, cheatNothing},
 }
 
 func states() []string {

@@ -20,6 +20,7 @@ type Member struct {
 	world      *World
 	root       *keystore.Keystore
 	registrars []*keystore.Keystore // two, who sign officers and desks in
+	custodians []*keystore.Keystore // none unless named
 	mu         sync.Mutex           // one statement of an institution after the other
 	founder    *founder
 }

@@ -173,3 +173,44 @@ func (d *Desk) staff(ctx context.Context, members []string, also ...statement.Si
 func (w *World) Periods() (shred.PeriodWrapper, error) {
 	return shred.OpenKeyFile(filepath.Join(w.Home.Dir, "keys", "period.key"))
 }
+
+// NameCustodians makes keys for n custodians, k of whom recover a desk together;
+// the institution's root names them. Desks have an escrow once they renew their
+// keys.
+func (m *Member) NameCustodians(ctx context.Context, k, n int) error {
+	body := &directory.InstCustodians{I: m.ID, K: k}
+	m.custodians = nil
+	for range n {
+		keys, err := m.world.newKeys(keystore.Owner{Role: keystore.Custodian, Inst: m.ID})
+		if err != nil {
+			return err
+		}
+		m.custodians = append(m.custodians, keys)
+		body.Keys, body.Rcps = append(body.Keys, keys.Signer().Public()), append(body.Rcps, keys.Recipient())
+	}
+	root, err := m.world.officeOf(m.root)
+	if err != nil {
+		return err
+	}
+	if err := root.Sync(ctx); err != nil {
+		return err
+	}
+	p, err := root.Propose(ctx, body)
+	if err != nil {
+		return fmt.Errorf("demo: %s: %w", m.Code, err)
+	}
+	_, err = root.Await(ctx, p.Idx)
+	return err
+}
+
+// Custodian is the program of a custodian, by number from 1.
+func (m *Member) Custodian(ctx context.Context, number int) (*office.Office, error) {
+	if number < 1 || number > len(m.custodians) {
+		return nil, fmt.Errorf("demo: %s has %d custodians", m.Code, len(m.custodians))
+	}
+	o, err := m.world.officeOf(m.custodians[number-1])
+	if err != nil {
+		return nil, err
+	}
+	return o, o.Sync(ctx)
+}
