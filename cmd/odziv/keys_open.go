@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -177,4 +178,25 @@ func askTerminal(prompt string) (keystore.Secret, error) {
 	text, err := term.ReadPassword(int(os.Stdin.Fd()))
 	fmt.Fprintln(os.Stderr)
 	return keystore.Typed(string(text)), err
+}
+
+// sameKeys wants what is in memory to be what was read back.
+func sameKeys(want, got *keystore.Keystore) error {
+	broken := errors.New("the new keystore lacks keys that it ought to have")
+	if !want.Signer().Public().Equal(got.Signer().Public()) || want.Recipient() != got.Recipient() || !slices.Equal(want.Desks(), got.Desks()) {
+		return broken
+	}
+	for _, desk := range want.Desks() {
+		if !slices.Equal(want.DeskEpochs(desk), got.DeskEpochs(desk)) {
+			return broken
+		}
+		for _, e := range want.DeskEpochs(desk) {
+			a, _ := want.DeskIdentity(desk, e)
+			b, _ := got.DeskIdentity(desk, e)
+			if a.Recipient().String() != b.Recipient().String() {
+				return broken
+			}
+		}
+	}
+	return nil
 }
