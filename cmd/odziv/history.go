@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/odziv/odziv/internal/cli"
+	"github.com/odziv/odziv/internal/evidence"
 	"github.com/odziv/odziv/internal/office"
 	"github.com/odziv/odziv/internal/statement"
 	"github.com/odziv/odziv/keys/transparency"
@@ -248,18 +249,30 @@ func (p *sheet) shared(h office.DeskLog) {
 	}
 	p.line(0, "past keys given to members, and recovered, as far as this desk's record shows:")
 	for _, g := range h.Shared {
-		p.line(2, "%s %v to %s: record %d, %s, by %s", g.What, g.Epochs, orNoOfficer(g.Officer), g.Idx, p.s.when(g.At), p.key(g.By, ""))
+		p.line(2, "%s", p.share(g))
 	}
 	if len(h.Shared) == 0 {
 		p.line(2, "none")
 	}
 }
 
-func orNoOfficer(officer string) string {
-	if officer == "" {
-		return "nobody yet"
+// share says who came to hold past keys, or was let at their escrow.
+func (p *sheet) share(g office.Share) string {
+	var keys, by []string
+	for _, e := range g.Epochs {
+		keys = append(keys, fmt.Sprint(e))
 	}
-	return officer
+	for _, k := range g.By {
+		by = append(by, p.key(k, map[bool]string{true: "custodian", false: "officer"}[g.Purpose != ""]))
+	}
+	at := fmt.Sprintf("record %d, %s, by %s", g.Idx, p.s.when(g.At), strings.Join(by, " and "))
+	switch g.Purpose {
+	case "":
+		return fmt.Sprintf("keys %s given to %s: %s", strings.Join(keys, ", "), g.Officer, at)
+	case evidence.PurposeRehearsal:
+		return fmt.Sprintf("keys %s recovered as a rehearsal, for nobody: %s", strings.Join(keys, ", "), at)
+	}
+	return fmt.Sprintf("keys %s RECOVERED for %s: %s", strings.Join(keys, ", "), g.Officer, at)
 }
 
 // chain is on whose word the readers came to be readers.

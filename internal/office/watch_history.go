@@ -21,12 +21,13 @@ type DeskLog struct {
 // Share is a record by which somebody came to hold, or asked for, past keys of a
 // desk.
 type Share struct {
-	Idx     int64   `json:"idx"`  // of the evidence tree
-	At      int64   `json:"at"`   // ms
-	What    string  `json:"what"` // event
-	Epochs  []int64 `json:"epochs"`
-	Officer string  `json:"officer,omitempty"` // who got them
-	By      string  `json:"by"`                // key id
+	Idx     int64    `json:"idx"`  // of the evidence tree
+	At      int64    `json:"at"`   // ms
+	What    string   `json:"what"` // event
+	Epochs  []int64  `json:"epochs"`
+	Officer string   `json:"officer,omitempty"` // who got them
+	Purpose string   `json:"purpose,omitempty"` // of an escrow: recovery, or rehearsal, at which nobody gets any
+	By      []string `json:"by"`                // key ids: of the member who shared, of the custodians
 }
 
 // DeskLog tells who could ever read for a desk. Of a desk of the officer's own it
@@ -53,14 +54,31 @@ func (o *Office) DeskLog(ctx context.Context, desk string) (DeskLog, error) {
 	return log, nil
 }
 
-// shareOf reads what a record says of past keys.
+// shareOf reads what a record says of past keys: that a member shared them, or
+// that custodians were let at their escrow.
 func shareOf(f FeedItem) (Share, bool) {
-	if f.M == nil || f.P.Stmt == nil || f.M.Ev != evidence.DeskGrant {
+	if f.M == nil {
 		return Share{}, false
 	}
-	b, err := evidence.ParseDeskShare(f.P.Stmt)
-	if err != nil {
-		return Share{}, false
+	s := Share{Idx: f.Idx, At: f.M.At, What: f.M.Ev}
+	switch f.M.Ev {
+	case evidence.DeskGrant:
+		if f.P.Stmt == nil {
+			return s, false
+		}
+		b, err := evidence.ParseDeskShare(f.P.Stmt)
+		if err != nil {
+			return s, false
+		}
+		s.Epochs, s.Officer, s.By = b.Epochs, b.Officer, []string{b.By.Key}
+	case evidence.EscrowReleased:
+		step, err := evidence.EscrowStepOf(f.M, f.P)
+		if err != nil {
+			return s, false
+		}
+		s.Epochs, s.Officer, s.Purpose, s.By = step.Ask.Epochs, step.Ask.Officer, step.Ask.Purpose, step.Release.Keys()
+	default:
+		return s, false
 	}
-	return Share{Idx: f.Idx, At: f.M.At, What: f.M.Ev, Epochs: b.Epochs, Officer: b.Officer, By: b.By.Key}, true
+	return s, true
 }

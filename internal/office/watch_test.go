@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/odziv/odziv/internal/api/client"
+	"github.com/odziv/odziv/internal/evidence"
 	"github.com/odziv/odziv/internal/office"
 	"github.com/odziv/odziv/internal/scenario/demo"
 	"github.com/odziv/odziv/internal/statement"
@@ -397,5 +398,41 @@ func TestRecipientsNewKey(t *testing.T) {
 	check(t, err)
 	if len(sent.Cautions) != 0 {
 		t.Errorf("said twice: %+v", sent.Cautions)
+	}
+}
+
+// A history of the own desk shows past keys that were given and recovered, which
+// the directory does not; that of another's says that it cannot.
+func TestHistoryOfPastKeys(t *testing.T) {
+	r := withRecovery(t)
+	r.released(evidence.PurposeRehearsal, 0, 1)
+	check(t, r.w.Published(t.Context()))
+	newcomer, err := r.desk.Enrol(t.Context(), "member")
+	check(t, err)
+	p := at(t, r.w, r.desk, 0, "")
+	acceptAll(t, p.fresh(t))
+	_, err = p.ShareEpochs(t.Context(), r.desk.ID, "rs-a", newcomer.ID, nil)
+	check(t, err)
+	log, err := at(t, r.w, r.desk, 1, "").fresh(t).DeskLog(t.Context(), r.desk.ID)
+	check(t, err)
+	if len(log.Shared) != 2 || !log.FeedRead {
+		t.Fatalf("%+v", log.Shared)
+	}
+	if s := log.Shared[0]; s.What != evidence.EscrowReleased || s.Purpose != evidence.PurposeRehearsal || len(s.By) != 2 || len(s.Epochs) == 0 {
+		t.Errorf("%+v", s)
+	}
+	if s := log.Shared[1]; s.What != evidence.DeskGrant || s.Officer != newcomer.ID || s.Purpose != "" || len(s.By) != 1 {
+		t.Errorf("%+v", s)
+	}
+	for _, k := range log.Keys {
+		if k.Epoch == 2 && (k.Escrow == nil || k.Escrow.K != 2 || len(k.Escrow.Subsets) != 3) {
+			t.Errorf("%+v", k.Escrow)
+		}
+	}
+	other := at(t, r.w, desk(t, r.w, "swc-kraljevo", "legal"), 0, "").fresh(t)
+	log, err = other.DeskLog(t.Context(), r.desk.ID)
+	check(t, err)
+	if log.FeedRead != (r.desk.ID == other.desk) || !log.FeedRead && len(log.Shared) != 0 {
+		t.Errorf("another desk reads %+v", log.Shared)
 	}
 }

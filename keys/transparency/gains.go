@@ -50,7 +50,9 @@ func fewer(adds []Addition, before, after int) []Addition {
 }
 
 func custodians(before, after directory.Custodians) []Addition {
-	return fewer(fresh(AddsCustodian, hashes(before.Rcps), hashes(after.Rcps)), before.K, after.K)
+	adds := fresh(AddsCustodian, hashes(before.Rcps), hashes(after.Rcps))
+	adds = append(adds, fresh(AddsCustodianKey, keyIDs(before.Keys), keyIDs(after.Keys))...)
+	return fewer(adds, before.K, after.K)
 }
 
 // enrolment is the entry by which an officer got her key, nil if there is none.
