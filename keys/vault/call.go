@@ -39,12 +39,7 @@ func (c *Client) send(ctx context.Context, door *api.Client, r request, out any)
 		return silence(ctx, err)
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		var said struct{ Errors []string }
-		_ = json.Unmarshal(body, &said) // what cannot be read is told by the status alone
-		if resp.StatusCode == http.StatusNotFound && out != nil {
-			_ = json.Unmarshal(body, out)
-		}
-		return refusal(resp.StatusCode, said.Errors)
+		return refused(resp.StatusCode, body, out)
 	}
 	if out == nil || resp.StatusCode == http.StatusNoContent {
 		return nil
@@ -53,6 +48,19 @@ func (c *Client) send(ctx context.Context, door *api.Client, r request, out any)
 		return fmt.Errorf("%w: not what this request is answered with", ErrAnswer)
 	}
 	return nil
+}
+
+// refused is what an answer with an error status means. Vault's are JSON; a page of
+// somebody else's with status 403 or 404 says nothing about Vault.
+func refused(status int, body []byte, out any) error {
+	var said struct{ Errors []string }
+	if err := json.Unmarshal(body, &said); err != nil && status < 500 {
+		return fmt.Errorf("%w (status %d, and not of Vault's making)", ErrAnswer, status)
+	}
+	if status == http.StatusNotFound && out != nil {
+		_ = json.Unmarshal(body, out) // what cannot be read is not there
+	}
+	return refusal(status, said.Errors)
 }
 
 // through returns the response whatever its status; its error counts only where

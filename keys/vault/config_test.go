@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -118,6 +119,36 @@ func TestEnvironment(t *testing.T) {
 	}
 	if n := astray.Load(); n != 0 {
 		t.Errorf("%d requests went astray", n)
+	}
+}
+
+// Nor does anything of it travel with a request.
+func TestEnvironmentDoesNotTravel(t *testing.T) {
+	var headers http.Header
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		headers = r.Header.Clone()
+		_, _ = w.Write([]byte(`{"data":{"ttl":0}}`))
+	}))
+	t.Cleanup(server.Close)
+	for name, value := range map[string]string{"VAULT_TOKEN": "other", "VAULT_NAMESPACE": "ns", "VAULT_HEADERS": `{"X-Odd":"1"}`, "VAULT_WRAP_TTL": "60s", "VAULT_MFA": "x"} {
+		t.Setenv(name, value)
+	}
+	file := t.TempDir() + "/token"
+	if err := os.WriteFile(file, []byte("hvs.own"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := vault.Open(t.Context(), vault.Config{Address: server.URL, Auth: vault.TokenFile{Path: file}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	if headers.Get("X-Vault-Token") != "hvs.own" || headers.Get("X-Vault-Request") != "true" {
+		t.Errorf("%v", headers)
+	}
+	for name := range headers {
+		if !slices.Contains([]string{"X-Vault-Token", "X-Vault-Request", "User-Agent", "Content-Length", "Accept-Encoding"}, name) {
+			t.Errorf("%s travels", name)
+		}
 	}
 }
 

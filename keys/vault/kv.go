@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 )
 
 // MaxFields bounds the fields of a value in the key-value store.
@@ -57,6 +58,11 @@ func (c *Client) KVPut(ctx context.Context, path string, cas int, fields map[str
 	}
 	if cas < 0 || len(fields) > MaxFields || size > MaxMessage {
 		return 0, fmt.Errorf("vault: write %s: at most %d fields and %d bytes", path, MaxFields, MaxMessage)
+	}
+	for name, text := range plain {
+		if !utf8.ValidString(name) || !utf8.ValidString(text) {
+			return 0, fmt.Errorf("vault: write %s: JSON would alter what is not UTF-8", path)
+		}
 	}
 	var out struct {
 		Data struct {

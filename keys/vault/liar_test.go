@@ -198,6 +198,12 @@ func TestForgedAnswers(t *testing.T) {
 		if err := f(); !errors.Is(err, vault.ErrAnswer) {
 			t.Errorf("%s: garbage: %v", name, err)
 		}
+		for _, status := range []int{400, 403, 404} {
+			l.text(status, "<html>not Vault</html>")
+			if err := f(); !errors.Is(err, vault.ErrAnswer) {
+				t.Errorf("%s: a page with status %d: %v", name, status, err)
+			}
+		}
 		l.text(500, "garbage")
 		if err := f(); !errors.Is(err, vault.ErrUnreachable) {
 			t.Errorf("%s: trouble: %v", name, err)

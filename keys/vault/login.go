@@ -101,7 +101,7 @@ const selfPath = "auth/token/lookup-self"
 // granted plans the renewal at a third of the lease, give or take a tenth.
 func (s *session) granted(lease time.Duration, renewable bool) {
 	s.renewAt = time.Time{}
-	if lease <= 0 { // for ever; or less than a second, and then the end is known
+	if lease <= 0 {
 		return
 	}
 	now, third := time.Now(), lease/3
@@ -111,16 +111,23 @@ func (s *session) granted(lease time.Duration, renewable bool) {
 	}
 }
 
-// lookUp asks what the token of a session is worth.
+// lookUp asks what the token of a session is worth. A lease of 0 is one without
+// end; what is left of another is said in whole seconds, so its last one is 0 too
+// and taken for a second.
 func (c *Client) lookUp(ctx context.Context, s *session) (grant, error) {
 	var out struct {
 		Data struct {
-			TTL       int64 `json:"ttl"`
-			Renewable bool  `json:"renewable"`
+			TTL       int64   `json:"ttl"`
+			Expires   *string `json:"expire_time"`
+			Renewable bool    `json:"renewable"`
 		} `json:"data"`
 	}
 	err := c.send(ctx, s.door, request{verb: "GET", path: selfPath}, &out)
-	return grant{lease: time.Duration(out.Data.TTL) * time.Second, renewable: out.Data.Renewable}, err
+	found := grant{lease: time.Duration(out.Data.TTL) * time.Second, renewable: out.Data.Renewable}
+	if out.Data.Expires != nil {
+		found.lease = max(found.lease, time.Second)
+	}
+	return found, err
 }
 
 // authenticate posts what a method of Vault wants and returns the token granted.

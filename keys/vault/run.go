@@ -126,7 +126,7 @@ func (c *Client) probe(ctx context.Context, s *session) error {
 	if s.renewAt.IsZero() || time.Now().Before(s.renewAt) {
 		found, err := c.lookUp(ctx, s)
 		if err == nil && !s.until.IsZero() {
-			s.until = time.Now().Add(max(found.lease, time.Second))
+			s.until = time.Now().Add(found.lease)
 		}
 		return err
 	}

@@ -293,6 +293,9 @@ func (c *Client) Retire(ctx context.Context, key string, below int) error {
 	if err != nil {
 		return err
 	}
+	if below < 1 {
+		return fmt.Errorf("vault: retire versions of %s: there is none below %d", key, below)
+	}
 	bounds := map[string]any{"min_decryption_version": below, "min_encryption_version": below}
 	if err := c.call(ctx, request{verb: "PUT", path: path + "/config", body: bounds}, nil); err != nil {
 		return fmt.Errorf("vault: retire versions of %s: %w", key, err)

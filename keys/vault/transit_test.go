@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/odziv/odziv/internal/vaulttest"
@@ -121,6 +122,12 @@ func TestKV(t *testing.T) {
 	}
 	if list, err := c.KVList(ctx, "app"); len(list) != 1 || list[0] != "a" || err != nil {
 		t.Errorf("%v, %v", list, err)
+	}
+	if _, err := c.KVPut(ctx, "app/a", 2, map[string]vault.Secret{"k": vault.NewSecret("\xff\x00")}); err == nil {
+		t.Error("bytes that JSON alters were written")
+	}
+	if _, err := c.KVPut(ctx, "app/a", 2, map[string]vault.Secret{"k": vault.NewSecret(strings.Repeat("x", vault.MaxMessage))}); err == nil {
+		t.Error("written without bound")
 	}
 	w.Call(t, "DELETE", "kv/data/app/a", nil)
 	if fields, n, err := c.KVGet(ctx, "app/a"); fields != nil || n != 2 || err != nil {

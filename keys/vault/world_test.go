@@ -184,14 +184,22 @@ func (w *world) revoke() {
 // revokeAll ends every token of a display name.
 func (w *world) revokeAll(name string) {
 	w.t.Helper()
+	for _, token := range w.tokens(name) {
+		w.Call(w.t, "POST", "auth/token/revoke-accessor", map[string]any{"accessor": token["accessor"]})
+	}
+}
+
+// tokens are those alive of a display name.
+func (w *world) tokens(name string) (found []map[string]any) {
+	w.t.Helper()
 	all := w.Call(w.t, "LIST", "auth/token/accessors", nil)["data"].(map[string]any)["keys"].([]any)
 	for _, accessor := range all {
-		body := map[string]any{"accessor": accessor}
-		_, found := w.CallAs(w.t, w.RootToken, "POST", "auth/token/lookup-accessor", body) // it may be gone by now
-		if data, ok := found["data"].(map[string]any); ok && data["display_name"] == name {
-			w.Call(w.t, "POST", "auth/token/revoke-accessor", body)
+		_, answer := w.CallAs(w.t, w.RootToken, "POST", "auth/token/lookup-accessor", map[string]any{"accessor": accessor}) // it may be gone by now
+		if data, ok := answer["data"].(map[string]any); ok && data["display_name"] == name {
+			found = append(found, data)
 		}
 	}
+	return found
 }
 
 // noFile and oneFile say what must be left of the files of secret ids.
