@@ -68,12 +68,13 @@ func (m *Mover) done(name string) error {
 
 // begin takes the folder and reads what an interrupted move left.
 func (m *Mover) begin(to Place) (left *moving, release func() error, err error) {
-	if release, err = m.Home.Lock(); err != nil {
+	unlock, err := m.Home.Lock()
+	if err != nil {
 		return nil, nil, err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, release())
+			err = errors.Join(err, unlock())
 		}
 	}()
 	again, err := OpenHome(m.Home.Dir) // as it is now that nobody else changes it
@@ -86,7 +87,7 @@ func (m *Mover) begin(to Place) (left *moving, release func() error, err error) 
 	}
 	data, err := os.ReadFile(m.Home.movingPath())
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, release, nil
+		return nil, unlock, nil
 	}
 	if err != nil {
 		return nil, nil, err
@@ -98,7 +99,7 @@ func (m *Mover) begin(to Place) (left *moving, release func() error, err error) 
 	if left.To != to {
 		return nil, nil, fmt.Errorf("%w: %s", ErrOtherWay, left.To)
 	}
-	return left, release, nil
+	return left, unlock, nil
 }
 
 // switched reports whether the settings say already what they are to say.

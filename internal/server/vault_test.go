@@ -125,6 +125,11 @@ type live struct {
 // serve starts a server on a folder and ends it with the test.
 func serve(t *testing.T, w *demo.World, dir string) *live {
 	t.Helper()
+	return serveAt(t, w, dir, "127.0.0.1:0")
+}
+
+func serveAt(t *testing.T, w *demo.World, dir, address string) *live {
+	t.Helper()
 	r := &live{t: t, log: &said{}, ended: make(chan error, 1)}
 	log := slog.New(slog.NewTextHandler(r.log, nil))
 	var err error
@@ -139,7 +144,7 @@ func serve(t *testing.T, w *demo.World, dir string) *live {
 	must(t, err)
 	signers, err := r.keys.Signers(r.x)
 	must(t, err)
-	srv := api.Server("127.0.0.1:0", nil, nil, log)
+	srv := api.Server(address, nil, nil, log)
 	listener, err := api.Listen(t.Context(), srv)
 	must(t, err)
 	r.url = "http://" + listener.Addr().String()
@@ -165,7 +170,7 @@ func (r *live) end() {
 			r.t.Errorf("server: %v", err)
 		}
 		if r.t.Failed() {
-			r.t.Logf("log of %s:\n%s", r.home.Dir, r.log)
+			r.t.Logf("log of %s:\n%s", r.home.Dir, notable(r.log.String()))
 		}
 	})
 }
@@ -323,4 +328,15 @@ func sound(t *testing.T, w *demo.World) {
 	for _, f := range found {
 		t.Errorf("fsck: %s", f)
 	}
+}
+
+// notable leaves the requests that went well out of a log.
+func notable(log string) string {
+	var kept []string
+	for line := range strings.Lines(log) {
+		if !strings.Contains(line, "status=200") {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "")
 }

@@ -1,0 +1,296 @@
+package server_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/odziv/odziv/internal/audit"
+	"github.com/odziv/odziv/internal/exchange"
+	"github.com/odziv/odziv/internal/observe"
+	"github.com/odziv/odziv/internal/office"
+	"github.com/odziv/odziv/internal/scenario/demo"
+	"github.com/odziv/odziv/internal/server"
+	"github.com/odziv/odziv/internal/statement"
+	"github.com/odziv/odziv/internal/vaulttest"
+	"github.com/odziv/odziv/keys/directory"
+	"github.com/odziv/odziv/ledger"
+	"github.com/odziv/odziv/messaging"
+	"github.com/odziv/odziv/messaging/envelope"
+)
+
+// renewal is a world whose ledger gets new keys, with everybody who follows it.
+type renewal struct {
+	t         *testing.T
+	w         *demo.World
+	address   string
+	live      *live
+	observers []*demo.Observer
+	from, to  *demo.Desk
+	always    *office.Office // synchronises all the time
+	behind    *office.Office // was last there before the council changed the keys
+	proof     []byte         // made under the first keys
+	leaf      []byte
+}
+
+// TestRenewKeys: the keys of the ledger are renewed and everybody follows, who
+// always looks, who comes back after it is over, and who is new. No moment gives
+// anybody reason to stop, and what the old keys signed stays good.
+func TestRenewKeys(t *testing.T) {
+	ctx := t.Context()
+	n := newRenewal(t)
+	home := n.home()
+	old := [2]string{keysOf(t, home)[ledger.Dir], keysOf(t, home)[ledger.Ev]}
+	logs, err := home.Renew(ctx, server.InFile, server.VaultAccess{}, slog.New(slog.DiscardHandler))
+	must(t, err)
+	if again, err := n.home().Renew(ctx, server.InFile, server.VaultAccess{}, slog.New(slog.DiscardHandler)); again != logs || err != nil {
+		t.Errorf("asked again: %+v, %v", again, err)
+	}
+	n.serve()
+	if err := n.home().FinishRenewal(ctx, n.live.x); !errors.Is(err, server.ErrServes) {
+		t.Errorf("finished while a server runs: %v", err)
+	}
+	n.bothSign(logs, old)
+	foreign := directory.Logs{Dir: strings.Replace(old[0], "A", "B", 1), Ev: logs.Ev}
+	if err := n.propose(foreign); err == nil || !strings.Contains(err.Error(), "does not sign") && !strings.Contains(err.Error(), "logs") {
+		t.Errorf("a policy with keys that are not here: %v", err)
+	}
+	n.everybody()
+	must(t, n.observers[2].Stop())
+
+	stop := n.keepLooking()
+	must(t, n.propose(logs))
+	must(t, n.w.Confirmed(ctx))
+	n.everybody()
+	stop()
+	n.live.end()
+	n.finish(logs, old)
+	n.serve()
+	must(t, n.observers[2].Start())
+	for _, o := range n.observers {
+		must(t, o.Round(ctx, true))
+	}
+	must(t, n.behind.Sync(ctx))
+	n.everybody()
+	n.bothSign(directory.Logs{Dir: logs.Dir, Ev: logs.Ev}, [2]string{logs.Dir, logs.Ev})
+	n.oldProof()
+	n.mirror()
+	n.live.end()
+	sound(t, n.w)
+}
+
+func newRenewal(t *testing.T) *renewal {
+	t.Helper()
+	ctx := t.Context()
+	start := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC).UnixMilli()
+	w, err := demo.Open(ctx, demo.Options{Dir: filepath.Join(memoryDir(t), "world"), Clock: demo.NewClock(start), Codes: []string{"swc-kraljevo", "hppo-kraljevo"}})
+	must(t, err)
+	n := &renewal{t: t, w: w, address: strings.TrimPrefix(w.URL, "http://"), from: deskOf(t, w, "swc-kraljevo", "legal"), to: deskOf(t, w, "hppo-kraljevo", "registry")}
+	n.observers, err = w.Observe(ctx, 3, 2)
+	must(t, err)
+	t.Cleanup(func() {
+		for _, o := range n.observers {
+			must(t, o.Stop())
+		}
+	})
+	must(t, w.Confirmed(ctx))
+	n.always, n.behind = at(t, w, n.from.Officers[0], w.URL), at(t, w, n.to.Officers[0], w.URL)
+	sent := n.send(n.always)
+	must(t, w.Confirmed(ctx))
+	c, err := n.always.Prove(ctx, sent.Item)
+	must(t, err)
+	n.proof = c.Proof
+	must(t, w.Exchange.Store.View(ctx, func(r ledger.Reader) error {
+		leaves, err := r.Entries(ctx, ledger.Ev, sent.Item.Idx, sent.Item.Idx+1)
+		n.leaf = leaves[0]
+		return err
+	}))
+	must(t, w.Close())
+	return n
+}
+
+func (n *renewal) home() *server.Home {
+	n.t.Helper()
+	h, err := server.OpenHome(n.w.Home.Dir)
+	must(n.t, err)
+	return h
+}
+
+func (n *renewal) serve() {
+	n.t.Helper()
+	n.live = serveAt(n.t, n.w, n.w.Home.Dir, n.address)
+	n.w.Exchange = n.live.x
+}
+
+func (n *renewal) propose(logs directory.Logs) error {
+	dir := n.live.x.Directory()
+	body := &directory.Policy{Council: dir.Council(), Delegates: dir.Delegates(), Logs: logs, Quorum: dir.Quorum(), Witnesses: dir.Witnesses()}
+	return n.w.Propose(n.t.Context(), body, n.w.Council().Signer())
+}
+
+func (n *renewal) send(o *office.Office) office.Sent {
+	n.t.Helper()
+	sent, err := o.Send(n.t.Context(), office.Draft{Desk: n.from.ID, Family: "rs-a", Kind: "complaint", To: []string{n.to.ID}, Subj: []string{statement.NewID(statement.Person)},
+		Basis: messaging.Basis{Code: "legal-obligation", Purpose: "procedure"}, Cats: []string{"identity"},
+		Facts: map[string]string{"complainant": "institution"},
+		Text:  envelope.Text{Fields: map[string]string{"facts-of-case": "facts", "indicators": "none", "age": "adult", "role": "authority"}}})
+	must(n.t, err)
+	return sent
+}
+
+// everybody follows: who always did, who is new, and the observers that run. What
+// is sent now is confirmed by them.
+func (n *renewal) everybody() {
+	n.t.Helper()
+	ctx := n.t.Context()
+	sent := n.send(n.always)
+	must(n.t, n.w.Confirmed(ctx))
+	c, err := n.always.Confirm(ctx, sent.Item)
+	must(n.t, err)
+	if c.Standing != ledger.Confirmed {
+		n.t.Errorf("standing %s", c.Standing)
+	}
+	must(n.t, at(n.t, n.w, n.to.Officers[1], n.live.url).Sync(ctx))
+	for _, o := range n.observers[:2] {
+		must(n.t, o.Round(ctx, true))
+		list, err := o.Alarms.List(false)
+		must(n.t, err)
+		for _, a := range list {
+			if a.Kind != observe.Unexpected { // nobody accepted how the institution was founded
+				n.t.Errorf("alarm of %s: %+v", o.Member.Code, a)
+			}
+		}
+	}
+}
+
+// keepLooking synchronises without a pause until it is stopped: no moment may
+// look like a lie.
+func (n *renewal) keepLooking() (stop func()) {
+	ctx, end := context.WithCancel(n.t.Context())
+	looker := at(n.t, n.w, n.from.Officers[1], n.live.url)
+	var all sync.WaitGroup
+	all.Go(func() {
+		for ctx.Err() == nil {
+			if err := looker.Sync(ctx); err != nil && ctx.Err() == nil {
+				n.t.Errorf("while the keys change: %v", err)
+				return
+			}
+		}
+	})
+	return func() { end(); all.Wait() }
+}
+
+// bothSign wants the last checkpoints to be signed with keys of before and after.
+func (n *renewal) bothSign(logs directory.Logs, old [2]string) {
+	n.t.Helper()
+	for l, keys := range map[ledger.Log][]string{ledger.Dir: {logs.Dir, old[0]}, ledger.Ev: {logs.Ev, old[1]}} {
+		for _, vkey := range keys {
+			v, err := ledger.ParseVerifierKey(vkey)
+			must(n.t, err)
+			until(n.t, "the last checkpoint is signed with "+vkey, func() bool {
+				_, err := ledger.ParseCheckpoint(n.live.last(l).Note, v)
+				return err == nil
+			})
+		}
+	}
+}
+
+// finish ends the renewal, and wants the old keys gone.
+func (n *renewal) finish(logs directory.Logs, old [2]string) {
+	n.t.Helper()
+	x, err := n.home().OpenExchange(n.t.Context(), n.w.Clock, n.w.Packs, slog.New(slog.DiscardHandler))
+	must(n.t, err)
+	defer x.Store.Close()
+	if err := n.home().CancelRenewal(x); !errors.Is(err, server.ErrNamed) {
+		n.t.Errorf("given up when it is too late: %v", err)
+	}
+	must(n.t, n.home().FinishRenewal(n.t.Context(), x))
+	h := n.home()
+	if got := keysOf(n.t, h); got[ledger.Dir] != logs.Dir || got[ledger.Ev] != logs.Ev {
+		n.t.Errorf("in use: %v", got)
+	}
+	for _, vkey := range old {
+		for _, l := range ledger.Logs {
+			if vkeys, err := h.VerifierKeys(l); err != nil || len(vkeys) != 1 || vkeys[0] == vkey {
+				n.t.Errorf("%s: %v, %v", l, vkeys, err)
+			}
+		}
+	}
+	for _, name := range []string{"dir.seed", "ev.seed"} {
+		if _, err := os.Stat(filepath.Join(h.Dir, "keys", name)); !errors.Is(err, fs.ErrNotExist) {
+			n.t.Errorf("%s is still there: %v", name, err)
+		}
+	}
+	if err := h.FinishRenewal(n.t.Context(), x); !errors.Is(err, server.ErrNotRenewing) {
+		n.t.Errorf("finished twice: %v", err)
+	}
+}
+
+// oldProof verifies a proof from before under the directory of now, as
+// odziv-verify does.
+func (n *renewal) oldProof() {
+	n.t.Helper()
+	r, err := audit.VerifyProof(n.proof, n.leaf, "", audit.Trust{Genesis: n.w.Genesis, Directory: n.live.x.Directory()})
+	must(n.t, err)
+	if len(r.Items) != 1 || r.Items[0].Standing != ledger.Confirmed {
+		n.t.Errorf("%+v", r)
+	}
+}
+
+// mirror holds the database against what an observer has.
+func (n *renewal) mirror() {
+	n.t.Helper()
+	m, err := n.home().Mirror(os.DirFS(n.observers[0].Folder()))
+	must(n.t, err)
+	_, err = exchange.Compare(n.t.Context(), n.live.x.Store, m)
+	must(n.t, err)
+}
+
+// In Vault new keys are new versions: until the directory names them they only
+// sign along, and they can be given up.
+func TestRenewInVault(t *testing.T) {
+	ctx := t.Context()
+	v := prepared(t, vaulttest.Dev(t))
+	w, _ := atRest(t, "")
+	moved(t, w, v)
+	home := func() *server.Home {
+		h, err := server.OpenHome(w.Home.Dir)
+		must(t, err)
+		return h
+	}
+	quiet := slog.New(slog.DiscardHandler)
+	before := keysOf(t, home())
+	if _, err := home().Renew(ctx, server.InVault, server.VaultAccess{}, quiet); !errors.Is(err, server.ErrNoNewKey) {
+		t.Errorf("without a new version: %v", err)
+	}
+	v.Call(t, "POST", "transit/keys/ckpt-dir/rotate", nil)
+	v.Call(t, "POST", "transit/keys/ckpt-ev/rotate", nil)
+	v.deliver(t, w.Home.Dir)
+	logs, err := home().Renew(ctx, server.InVault, server.VaultAccess{}, quiet)
+	must(t, err)
+	v.deliver(t, w.Home.Dir)
+	r := serve(t, w, w.Home.Dir)
+	sends, _ := people(t, w, r)
+	_, err = sends()
+	must(t, err)
+	r.signed()
+	(&renewal{t: t, w: w, live: r}).bothSign(logs, [2]string{before[ledger.Dir], before[ledger.Ev]})
+	r.end()
+	x, err := home().OpenExchange(ctx, w.Clock, w.Packs, quiet)
+	must(t, err)
+	defer x.Store.Close()
+	if err := home().FinishRenewal(ctx, x); !errors.Is(err, server.ErrNotNamed) {
+		t.Errorf("finished although the council signed nothing: %v", err)
+	}
+	must(t, home().CancelRenewal(x))
+	if after := keysOf(t, home()); after[ledger.Dir] != before[ledger.Dir] || after[ledger.Ev] != before[ledger.Ev] {
+		t.Errorf("given up: %v", after)
+	}
+}
