@@ -24,7 +24,7 @@ func observeAnnounceCommand() *cobra.Command {
 		Use: "announce FILE", Short: "tell your institution's officers which changes you accepted", Args: cobra.ExactArgs(1),
 		Long: `announce writes a list of the statements that you accepted (odziv observe accept),
 signed with the observer's key. Officers who follow the observer (odziv directory
-watch --observer FILE) need not look at these changes themselves. odziv observe run
+watch --observer FILE --fingerprint …) need not look at these changes themselves. odziv observe run
 --listen shows the same list at /expected. A change of the observer's own key is in
 no list: every officer looks at that one herself.`,
 		Example: `  odziv observe announce --home /var/lib/odziv-observer --passphrase-file /etc/odziv/observer.pass /srv/odziv/expected.json`,
@@ -50,7 +50,7 @@ no list: every officer looks at that one herself.`,
 			}
 			a := announcedAnswer{File: args[0], Key: statement.KeyID(s.keys.Signer().Public())}
 			return cli.Out(cmd, a, func(w io.Writer) {
-				fmt.Fprintf(w, "written      %s\nfingerprint  %s\n\nnext: each officer, once: odziv directory watch --observer %s\n", a.File, fingerprintLines(a.Key, 13), a.File)
+				fmt.Fprintf(w, "written      %s\nfingerprint  %s\n\nnext: give the fingerprint to each officer on paper; she runs, once:\nodziv directory watch --observer %s --fingerprint …\n", a.File, fingerprintLines(a.Key, 13), a.File)
 			})
 		},
 	}

@@ -34,7 +34,7 @@ type readers struct {
 
 func watchCommand() *cobra.Command {
 	var all bool
-	var observer, write string
+	var observer, fingerprint, write string
 	cmd := &cobra.Command{
 		Use: "watch", Short: "who was added that can read for your desk, or can let others read", Args: cobra.NoArgs,
 		Long: `watch shows who could read for your desks when you got your key, and every change
@@ -45,12 +45,13 @@ directory accept ENTRY. What only takes away, and what you signed yourself, wait
 nobody; --all shows it too.
 
 If your institution runs an observer, its administrator may look at changes for all
-of you: --observer takes its signed lists, from a file or an https address. Compare
-the key that is shown, once; no list covers a change of it. --write makes such a list
-of what you accepted, for another computer of yours. docs/transparency.md says more.`,
+of you: --observer takes its signed lists, from a file or an https address. Type its
+--fingerprint from paper, once; no list covers a change of it. --write makes such a
+list of what you accepted, for another computer of yours. docs/transparency.md says
+more.`,
 		Example: `  odziv directory watch
   odziv directory watch --all
-  odziv directory watch --observer https://observer.csr.example.rs/expected
+  odziv directory watch --observer https://observer.csr.example.rs/expected --fingerprint "1432 ddf2 0c3d 0fe5 e41b b371 2230 c330 0ce8 9fce d5ac 460e 970b 95ba d01d 7cfa"
   odziv directory watch --write accepted.json`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := synced(cmd)
@@ -63,7 +64,10 @@ of what you accepted, for another computer of yours. docs/transparency.md says m
 			}
 			var a readers
 			if cmd.Flags().Changed("observer") {
-				if _, err := s.FollowObserver(observer); err != nil {
+				if fingerprint == "" {
+					return cli.UsageError("type the observer's fingerprint from the paper of your institution with --fingerprint")
+				}
+				if _, err := s.FollowObserver(observer, fingerprint); err != nil {
 					return err
 				}
 				s.takeExpected()
@@ -89,6 +93,7 @@ of what you accepted, for another computer of yours. docs/transparency.md says m
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "changes too that add nobody, or that you made yourself")
 	cmd.Flags().StringVar(&observer, "observer", "", "take expected changes from your institution's observer: file or https address")
+	cmd.Flags().StringVar(&fingerprint, "fingerprint", "", "of the observer, as it stands on paper")
 	cmd.Flags().StringVar(&write, "write", "", "write a signed list of what you accepted into this new file")
 	return cmd
 }
@@ -343,6 +348,8 @@ func (s *session) gain(c transparency.Change, a transparency.Addition) string {
 		return fmt.Sprintf("%s is a custodian's key now: custodians together recover the keys of desks that are made from then on.", shortKey(a.Key))
 	case transparency.AddsThreshold:
 		return "Fewer of them are enough than before."
+	case transparency.AddsFunction:
+		return fmt.Sprintf("Desk %s now stands before yours for your institution: what the rules address to the function of %s goes there.", s.called(a.By), desk)
 	case transparency.AddsObserver:
 		return fmt.Sprintf("%s watches for your institution now, in place of the observer before.", shortKey(a.Key))
 	}
@@ -413,7 +420,7 @@ func (a readers) print(w io.Writer, s *session) {
 		printReaderChange(w, s, c)
 	}
 	if a.Observer != nil {
-		fmt.Fprintf(w, "observer   %s\n           %s\n           compare this fingerprint with the paper of your institution\n", a.Observer.Source, fingerprintLines(a.Observer.Key, 11))
+		fmt.Fprintf(w, "observer   %s\n           %s\n", a.Observer.Source, fingerprintLines(a.Observer.Key, 11))
 	}
 	if a.Written != "" {
 		fmt.Fprintf(w, "written    %s\nnext: on the other computer odziv directory accept --list %s\n", a.Written, a.Written)

@@ -165,9 +165,10 @@ type Observer struct {
 var ErrObserver = errors.New("the list is not signed by the observer that you accepted")
 
 // FollowObserver takes the lists of the institution's observer from now on, from
-// a source or by hand. The officer has compared the key that is returned: no list
-// ever covers a change of it.
-func (o *Office) FollowObserver(source string) (Observer, error) {
+// a source or by hand, if the directory names the observer whose fingerprint the
+// officer has on paper: 64 hexadecimal digits, in groups or not. No list ever
+// covers a change of it.
+func (o *Office) FollowObserver(source, fingerprint string) (Observer, error) {
 	me, err := o.Me()
 	if err != nil {
 		return Observer{}, err
@@ -177,6 +178,9 @@ func (o *Office) FollowObserver(source string) (Observer, error) {
 		return Observer{}, fmt.Errorf("office: %s has named no observer: %w", me.Inst, ErrObserver)
 	}
 	follow := Observer{Key: statement.KeyID(inst.Observer), Source: source}
+	if paper := strings.Join(strings.Fields(fingerprint), ""); !strings.EqualFold("ed25519:"+paper, follow.Key) {
+		return Observer{}, fmt.Errorf("office: the directory names another observer than that: %w", ErrObserver)
+	}
 	return follow, o.Notebook.keepLooked(o.me(), func(l *lookedAt) { l.Observer = &follow })
 }
 

@@ -299,7 +299,13 @@ func TestListsOfExpected(t *testing.T) {
 	if _, err := p.AcceptList(list(observer, m.ID, member)); !errors.Is(err, office.ErrObserver) {
 		t.Errorf("of an observer nobody compared: %v", err)
 	}
-	o, err := p.FollowObserver("")
+	fingerprint := func(k statement.SigningKey) string {
+		return strings.TrimPrefix(statement.KeyID(k.Public()), "ed25519:")
+	}
+	if _, err := p.FollowObserver("", fingerprint(next)); !errors.Is(err, office.ErrObserver) {
+		t.Errorf("another fingerprint than on paper: %v", err)
+	}
+	o, err := p.FollowObserver("", fingerprint(observer)[:32]+" "+strings.ToUpper(fingerprint(observer)[32:]))
 	check(t, err)
 	if o.Key != statement.KeyID(observer.Public()) {
 		t.Errorf("%+v", o)
@@ -332,7 +338,7 @@ func TestListsOfExpected(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	_, err = p.FollowObserver("")
+	_, err = p.FollowObserver("", fingerprint(next))
 	check(t, err)
 	got, err = p.AcceptList(list(next, m.ID, both...))
 	if err != nil || len(got) != 1 || got[0].What != "desk.members" {

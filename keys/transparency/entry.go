@@ -97,6 +97,8 @@ func (l Log) concerns(s *directory.Signed, inst string, desks []string) bool {
 	case *directory.OfficerRevoke:
 		o, _ := l.View.OfficerByKey(b.Key)
 		return o.Inst == inst
+	case *directory.DeskProfile:
+		return b.I == inst
 	}
 	return s.Subject == inst || slices.Contains(desks, s.Subject)
 }

@@ -47,6 +47,7 @@ const (
 	AddsThreshold    = "threshold"     // fewer of root or custodians are needed than before
 	AddsObserver     = "observer"      // replaces whoever watches for the institution
 	AddsCustodianKey = "custodian-key" // signs requests for recovery
+	AddsFunction     = "function"      // another desk that gets what is addressed to the function of this one
 )
 
 // Addition is somebody who gains by a change, and what.
@@ -54,6 +55,7 @@ type Addition struct {
 	What     string `json:"what"`
 	Desk     string `json:"desk,omitempty"`
 	Officer  string `json:"officer,omitempty"`
+	By       string `json:"by_desk,omitempty"`  // the other desk, of [AddsFunction]
 	Key      string `json:"key,omitempty"`      // key id; of a custodian the hash of the recipient
 	Enrolled *Act   `json:"enrolled,omitempty"` // by which the officer got the key
 }
@@ -264,7 +266,11 @@ func (w *watchman) weigh(e entry) (adds []Addition, desks []string, concerns boo
 		adds, desks = w.joined(before, e.Idx, b), own(b.D)
 		return adds, desks, true
 	case *directory.DeskProfile:
-		return nil, own(b.D), true
+		if len(own(b.D)) > 0 {
+			return nil, own(b.D), true
+		}
+		adds, desks = w.diverted(e, b)
+		return adds, desks, len(adds) > 0
 	case *directory.DeskEpoch:
 		return w.epoch(before, e, b), own(b.D), true
 	case *directory.DeskEpochAck:
@@ -273,6 +279,19 @@ func (w *watchman) weigh(e entry) (adds []Addition, desks []string, concerns boo
 		return w.disputed(e, b), own(b.D), true
 	}
 	return nil, nil, false
+}
+
+// diverted are her desks before which another desk of the institution steps: what
+// rules address to their function goes there. Representatives are never addressed
+// by function.
+func (w *watchman) diverted(e entry, b *directory.DeskProfile) (adds []Addition, desks []string) {
+	before, after := w.log.View.At(e.Idx), w.log.View.At(e.Idx+1)
+	was, _ := before.DeskOfInst(w.inst, b.Fn, b.At)
+	now, _ := after.DeskOfInst(w.inst, b.Fn, b.At)
+	if b.Fn != directory.Rep && was != now && now == b.D && slices.Contains(w.watched(e.Idx), was) {
+		return []Addition{{What: AddsFunction, Desk: was, By: b.D}}, []string{was}
+	}
+	return nil, nil
 }
 
 // serves are the watched desks that an officer is a member of.

@@ -128,6 +128,22 @@ func TestJudge(t *testing.T) {
 		"another profile": {func(w *world) {
 			w.do(&directory.DeskProfile{D: legal, I: instA, Fn: "legal", NB: start, NA: end - 1}, "registrar/2")
 		}, "desk.profile expected"},
+		"a desk before one's own": {func(w *world) {
+			for n := 0; ; n++ {
+				if d := id("d", fmt.Sprint("other", n)); d < legal {
+					w.do(&directory.DeskProfile{D: d, I: instA, Fn: "legal", NB: start, NA: end}, "registrar/1")
+					return
+				}
+			}
+		}, "desk.profile unexpected function"},
+		"a desk after it": {func(w *world) {
+			for n := 0; ; n++ {
+				if d := id("d", fmt.Sprint("other", n)); d > legal {
+					w.do(&directory.DeskProfile{D: d, I: instA, Fn: "legal", NB: start, NA: end}, "registrar/1")
+					return
+				}
+			}
+		}, ""},
 		"own id for another key": {func(w *world) { w.revoke("anna"); w.do(enrolment("anna", "impostor"), registrars...) },
 			"officer.revoke expected; officer.enrol unexpected key:anna"},
 		"put away and back, to hide what was between": {func(w *world) {
