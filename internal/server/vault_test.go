@@ -130,18 +130,12 @@ func serve(t *testing.T, w *demo.World, dir string) *live {
 
 func serveAt(t *testing.T, w *demo.World, dir, address string) *live {
 	t.Helper()
-	r := &live{t: t, log: &said{}, ended: make(chan error, 1)}
-	log := slog.New(slog.NewTextHandler(r.log, nil))
-	var err error
-	r.home, err = server.OpenHome(dir)
+	home, err := server.OpenHome(dir)
 	must(t, err)
-	must(t, r.home.CheckSettled())
-	release, err := r.home.Lock()
+	must(t, home.CheckSettled())
+	release, err := home.Lock()
 	must(t, err)
-	r.keys, err = r.home.OpenKeys(log)
-	must(t, err)
-	r.x, err = r.keys.OpenExchange(t.Context(), r.home, w.Clock, w.Packs, log)
-	must(t, err)
+	r, log := open(t, w, home)
 	signers, err := r.keys.Signers(r.x)
 	must(t, err)
 	srv := api.Server(address, nil, nil, log)
@@ -160,6 +154,19 @@ func serveAt(t *testing.T, w *demo.World, dir, address string) *live {
 	}()
 	t.Cleanup(r.end)
 	return r
+}
+
+// open opens what a server on a folder works with.
+func open(t *testing.T, w *demo.World, home *server.Home) (*live, *slog.Logger) {
+	t.Helper()
+	r := &live{t: t, home: home, log: &said{}, ended: make(chan error, 1)}
+	log := slog.New(slog.NewTextHandler(r.log, nil))
+	var err error
+	r.keys, err = home.OpenKeys(log)
+	must(t, err)
+	r.x, err = r.keys.OpenExchange(t.Context(), home, w.Clock, w.Packs, log)
+	must(t, err)
+	return r, log
 }
 
 // end stops the server, once.
