@@ -12,6 +12,7 @@ import (
 	"github.com/odziv/odziv/internal/cli"
 	"github.com/odziv/odziv/internal/office"
 	"github.com/odziv/odziv/keys/directory"
+	"github.com/odziv/odziv/keys/escrow"
 	"github.com/odziv/odziv/keys/keystore"
 	"github.com/odziv/odziv/keys/transparency"
 	"github.com/odziv/odziv/keys/vault"
@@ -56,7 +57,7 @@ var known = []struct {
 	{keystore.ErrChanged, "another program of yours changed the keystore meanwhile: run the same command again", cli.Failed},
 	{office.ErrUnexpected, "look at it: odziv directory watch; when you have checked it on paper or by telephone: odziv directory accept ENTRY. In danger to life: --urgency I --despite-unexpected", cli.Refused},
 	{office.ErrNoChange, "odziv directory watch lists what waits", cli.Failed},
-	{office.ErrObserver, "compare the observer's key on paper, then: odziv directory watch --observer SOURCE", cli.Refused},
+	{office.ErrObserver, "type the observer's fingerprint from paper: odziv directory watch --observer SOURCE --fingerprint …; if it is another than on paper, call your institution's administrator", cli.Refused},
 	{transparency.ErrExpected, "ask your institution's observer for its list of expected changes (odziv observe announce)", cli.Failed},
 	{keystore.ErrOther, "nothing was changed; take the folder, the keystore or the login that belong together", cli.Refused},
 	{keystore.ErrReadOnly, "unlock the stick or take another medium, and run the same command again; nothing was lost", cli.Failed},
@@ -85,6 +86,14 @@ var known = []struct {
 	{office.ErrDraft, "take the keystore of another computer, or ask whoever looks after your keys", cli.Failed},
 	{office.ErrIncomplete, "odziv pending shows what waits", cli.Failed},
 	{office.ErrKeepsAll, "they are kept elsewhere; ask whoever looks after your institution's Vault", cli.Refused},
+	{office.ErrCustodian, "take the keystore of a custodian of that institution, with --home; odziv recovery status shows who they are", cli.Refused},
+	{office.ErrNoEscrow, "a member of the desk runs odziv directory rotate after the root has named custodians; older keys only members hold", cli.Refused},
+	{office.ErrNoRelease, "as many custodians as the institution wants ask for the same within a week: odziv recovery status", cli.Refused},
+	{office.ErrNotYours, "let her open it first, and take the file that she writes: odziv recovery open DESK FILE", cli.Refused},
+	{office.ErrHandover, "take the file that the custodian before you wrote for this release, whole", cli.Failed},
+	{office.ErrEscrow, "call the head of the institution: whoever made this key sealed another to the custodians; the desk rotates at once", cli.Failed},
+	{office.ErrReceived, "take the file that the last custodian wrote for you, whole, and the keystore that you were enrolled with last", cli.Failed},
+	{escrow.ErrFormat, "ask the custodian before you for her file once more; if you fetched it yourself, the desk rotates and you rehearse again", cli.Failed},
 	{office.ErrSetUp, "nothing was changed; take another folder with --home", cli.Failed},
 	{office.ErrNotSetUp, "name the folder with --home, or set it up with: odziv enroll", cli.Failed},
 	{office.ErrDamaged, "put a copy of the file back; without one delete it, and this program forgets what it held", cli.Failed},
@@ -162,6 +171,8 @@ func refusedHint(r *office.Refused) string {
 		return "go on with it without --urgency"
 	case "member_provisional":
 		return "witnesses confirm it within seconds when they are there: try again"
+	case "escrow_officer":
+		return "two registrars enrol her with new keys and make her a member of the desk first"
 	case "to":
 		return "odziv directory lists the desks"
 	case "despite":

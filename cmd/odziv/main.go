@@ -42,7 +42,7 @@ it beside the keystore.
 	flags.Bool("demo", false, "accept an exchange that is a demonstration, and its weak keystores")
 	flags.Bool("keep-proofs", false, "keep proofs of own acts on this computer, for a representative too")
 	cli.AddJSON(cmd)
-	cmd.AddCommand(statusCommand(), enrollCommand(), connectCommand(), ceremonyCommand(), institutionCommand(), officerCommand(), directoryCommand(), sendCommand(), inboxCommand(), readCommand(),
+	cmd.AddCommand(statusCommand(), enrollCommand(), connectCommand(), ceremonyCommand(), institutionCommand(), officerCommand(), directoryCommand(), recoveryCommand(), sendCommand(), inboxCommand(), readCommand(),
 		replyCommand(), owedCommand(), consentCommand(), attestCommand(), caseCommand(), repCommand(), pendingCommand(), proveCommand(), observeCommand(), sessionCommand(), keysCommand())
 	return cmd
 }

@@ -206,8 +206,9 @@ func (o *Office) Recoverable(desk string) []int64 {
 // maxAsked bounds the epochs of one request.
 const maxAsked = 64
 
-// AskEscrow puts a custodian's request on record. Without epochs it is for all that
-// can be recovered, the newest 64 of them. With it enough may have asked: then the
+// AskEscrow puts a custodian's request on record. Without epochs it is for what
+// another custodian asked for already, else for all that can be recovered, the newest
+// 64 of them. With it enough may have asked: then the
 // release is on record too, and the trail shows it.
 func (o *Office) AskEscrow(ctx context.Context, packFamily string, ask evidence.EscrowAsk, reason string) (evidence.EscrowAsk, error) {
 	if err := o.Sync(ctx); err != nil {
@@ -218,8 +219,10 @@ func (o *Office) AskEscrow(ctx context.Context, packFamily string, ask evidence.
 		return ask, err
 	}
 	if len(ask.Epochs) == 0 {
-		all := o.Recoverable(ask.Desk)
-		ask.Epochs = all[max(0, len(all)-maxAsked):]
+		var err error
+		if ask.Epochs, err = o.epochsToAsk(ctx, ask); err != nil {
+			return ask, err
+		}
 	}
 	if len(ask.Epochs) == 0 {
 		return ask, fmt.Errorf("office: desk %s: %w", ask.Desk, ErrNoEscrow)
@@ -230,6 +233,22 @@ func (o *Office) AskEscrow(ctx context.Context, packFamily string, ask evidence.
 	return ask, o.sayEscrow(ctx, packFamily, evidence.EscrowRequested, ask.Desk, func(h statement.Head) any {
 		return &evidence.EscrowRequest{Head: h, EscrowAsk: ask, Reason: reason}
 	})
+}
+
+// epochsToAsk are those that another custodian asks for already, for the same
+// officer and purpose; else all that can be recovered, the newest of them.
+func (o *Office) epochsToAsk(ctx context.Context, ask evidence.EscrowAsk) ([]int64, error) {
+	trail, err := o.EscrowTrail(ctx, ask.Desk)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range slices.Backward(o.Recoveries(trail)) {
+		if len(r.Asked) > 0 && r.Officer == ask.Officer && r.Purpose == ask.Purpose {
+			return r.Epochs, nil
+		}
+	}
+	all := o.Recoverable(ask.Desk)
+	return all[max(0, len(all)-maxAsked):], nil
 }
 
 // receiver refuses whom the keys must not go to: the directory as witnesses

@@ -26,13 +26,13 @@ type DeskRecovery struct {
 	Fn          string     `json:"fn"`
 	Epoch       int64      `json:"epoch"` // its present key, 0 if none
 	Escrow      string     `json:"escrow"`
-	Recoverable []int64    `json:"recoverable"`        // keys that the custodians of today can open
-	Hidden      bool       `json:"hidden,omitempty"`   // who asks may not see what happened to it
-	Proven      int64      `json:"proven,omitempty"`   // when an escrow of it was last opened by custodians of today, ms
-	Rehearse    bool       `json:"rehearse"`           // it never was, or a year ago
-	Recoveries  []Recovery `json:"recoveries"`         // those that still count or are in force
-	Failed      int64      `json:"failed,omitempty"`   // when opening it failed and did not succeed since, ms
-	Rotations   int64      `json:"epochs_kept_closed"` // keys that nobody but members can open
+	Recoverable []int64    `json:"recoverable"`      // keys that the custodians of today can open
+	Hidden      bool       `json:"hidden,omitempty"` // who asks may not see what happened to it
+	Proven      int64      `json:"proven,omitempty"` // when an escrow of it was last opened by custodians of today, ms
+	Rehearse    bool       `json:"rehearse"`         // it never was, or a year ago
+	Recoveries  []Recovery `json:"recoveries"`       // those that still count or are in force
+	Failed      int64      `json:"failed,omitempty"` // when opening it failed and did not succeed since, ms
+	Closed      int64      `json:"closed"`           // keys that nobody but members can open
 }
 
 // CustodianRecord says when a custodian last took part in opening an escrow.
@@ -90,7 +90,7 @@ func (o *Office) deskRecovery(ctx context.Context, d string, now directory.Custo
 	epoch, ok := dir.ActiveEpoch(d)
 	if ok {
 		r.Epoch, r.Escrow = epoch.E, o.escrowState(epoch, now)
-		r.Rotations = epoch.E - int64(len(r.Recoverable))
+		r.Closed = epoch.E - int64(len(r.Recoverable))
 	}
 	trail, err := o.EscrowTrail(ctx, d)
 	if IsCode(err, "not_found") {
