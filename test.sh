@@ -85,6 +85,7 @@ suite_main() {
   need python3:python3 python3:tzdata '/usr/lib/python3/dist-packages/cryptography/__init__.py:python3-cryptography' || return # the second verifiers
   need_postgres || return
   need '/usr/lib/*/faketime/libfaketime.so.1:libfaketime' || return # clocks that jump
+  need systemd-analyze:systemd haproxy:haproxy openssl:openssl '/usr/lib/python3/dist-packages/yaml/__init__.py:python3-yaml' || return # deploy
   "${GO_TEST[@]}" "${packages[@]}" || return
 }
 

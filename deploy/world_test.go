@@ -194,15 +194,24 @@ func council(t *testing.T, printed, file string) {
 }
 
 // begin makes the folder of a server and begins its ledger.
-func begin(t *testing.T, dir string, flags ...string) {
+func begin(t *testing.T, dir string, flags ...string) { t.Helper(); beginAs(t, dir, "", flags...) }
+
+// beginAs is begin through another login of the database.
+func beginAs(t *testing.T, dir, installer string, flags ...string) {
 	t.Helper()
 	odzivd := filepath.Join(tools(t), "odzivd")
 	cmd := exec.Command(odzivd, append([]string{"init", "--dir", dir, "--host", "exchange.example.rs", "--json"}, flags...)...)
+	var said bytes.Buffer
+	cmd.Stderr = &said
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("%v %s", err, out)
+		t.Fatalf("%v %s %s", err, out, &said)
 	}
 	genesis := filepath.Join(t.TempDir(), "genesis.json")
 	council(t, string(out), genesis)
-	run(t, nil, odzivd, "init", "--dir", dir, "--genesis", genesis)
+	args := []string{"init", "--dir", dir, "--genesis", genesis}
+	if installer != "" {
+		args = append(args, "--db", installer)
+	}
+	run(t, nil, odzivd, args...)
 }
