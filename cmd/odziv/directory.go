@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/odziv/odziv/internal/office"
 	"github.com/odziv/odziv/ledger"
 )
 
@@ -16,10 +15,10 @@ func directoryCommand() *cobra.Command {
 		Long: `directory lists institutions and desks as this program verified them: every entry
 was replayed and the whole compared with the signed checkpoint. Names are those of
 names.json; the directory itself holds none.`,
-		Example: "  odziv directory\n  odziv directory propose enrol-request.json\n  odziv directory rotate\n  odziv directory acknowledge",
+		Example: "  odziv directory\n  odziv directory propose enrol-request.json\n  odziv directory rotate\n  odziv directory acknowledge\n  odziv directory grant u_5m7wq3rtu6u5hf7v2zkgqxk3ja",
 		RunE:    listDirectory,
 	}
-	cmd.AddCommand(proposeCommand(), signCommand(), rotateCommand(), acknowledgeCommand(), genesisCommand())
+	cmd.AddCommand(proposeCommand(), signCommand(), rotateCommand(), acknowledgeCommand(), disputeCommand(), shareCommand(), forgetCommand(), genesisCommand(), watchCommand(), acceptCommand(), historyCommand())
 	return cmd
 }
 
@@ -69,71 +68,4 @@ func listDirectory(cmd *cobra.Command, _ []string) error {
 			fmt.Fprintf(w, "%-28s %-14s %-11s %d members  key %d  %s  %s%s\n", l.Name, l.Type, l.Fn, l.Members, l.Epoch, l.Desk, inWord(l.Standing), note)
 		}
 	})
-}
-
-// rotated is a new key of the desk, which waits for a colleague.
-type rotated struct {
-	Epoch    int64           `json:"epoch"`
-	Standing ledger.Standing `json:"standing"`
-}
-
-// acknowledged says that the desk's new key was confirmed by its second member,
-// and how far others vouch for that.
-type acknowledged struct {
-	Acknowledged bool            `json:"acknowledged"`
-	Standing     ledger.Standing `json:"standing"`
-}
-
-func rotateCommand() *cobra.Command {
-	var why string
-	cmd := &cobra.Command{
-		Use: "rotate", Short: "make a new key for the desk", Args: cobra.NoArgs,
-		Long: `rotate makes a new key for the desk and wraps it for each member. Senders use it
-once another member ran odziv directory acknowledge.`,
-		Example: "  odziv directory rotate --why member-left",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, desk, err := acting(cmd)
-			if err != nil {
-				return err
-			}
-			epoch, err := s.Rotate(cmd.Context(), desk, why)
-			if err != nil {
-				return err
-			}
-			s.save()
-			e, _ := s.Directory().Epoch(desk, epoch)
-			a := rotated{epoch, s.DirectoryStanding(e.DirN)}
-			return s.out(a, func(w io.Writer) {
-				fmt.Fprintf(w, "key %d made — %s\na colleague runs: odziv directory acknowledge\n", epoch, inWords(office.Vouched{Standing: a.Standing}))
-			})
-		},
-	}
-	cmd.Flags().StringVar(&why, "why", "yearly", "reason code")
-	return cmd
-}
-
-func acknowledgeCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "acknowledge", Short: "check your package of the desk's new key, and confirm it", Args: cobra.NoArgs,
-		Long:    `acknowledge opens your package, compares the key with the directory, keeps it and says so.`,
-		Example: "  odziv directory acknowledge",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, desk, err := acting(cmd)
-			if err != nil {
-				return err
-			}
-			if err := s.Acknowledge(cmd.Context(), desk); err != nil {
-				return err
-			}
-			s.save()
-			a := acknowledged{true, s.DeskStanding(desk)}
-			return s.out(a, func(w io.Writer) {
-				if a.Standing == ledger.Provisional {
-					fmt.Fprintln(w, "acknowledged; senders use the new key once witnesses have confirmed it")
-					return
-				}
-				fmt.Fprintf(w, "acknowledged — %s; senders use the new key from now on\n", inWords(office.Vouched{Standing: a.Standing}))
-			})
-		},
-	}
 }

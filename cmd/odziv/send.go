@@ -10,6 +10,7 @@ import (
 	"github.com/odziv/odziv/internal/evidence"
 	"github.com/odziv/odziv/internal/office"
 	"github.com/odziv/odziv/internal/statement"
+	"github.com/odziv/odziv/messaging"
 )
 
 // sentAnswer is what became of a message.
@@ -26,6 +27,7 @@ type sentAnswer struct {
 func sendCommand() *cobra.Command {
 	var f draftFlags
 	var set, resume, discard string
+	var check bool
 	cmd := &cobra.Command{
 		Use: "send", Short: "seal a message and send it", Args: cobra.NoArgs,
 		Long: `send seals a message for the desks named, submits it, and keeps the proof in the
@@ -37,13 +39,15 @@ act of a later one can say RULE@NAME.
 What the rules forbid is refused here, before anything is sealed; the exchange
 decides once more when it arrives.
 
-What was sealed and is not known to have arrived is kept. --resume goes on with
-it and never sends it twice; odziv status lists what there is.`,
+What was sealed and is not known to have arrived is kept, and so is what must wait
+because a desk has to renew its key first. --resume goes on with it and never sends
+it twice, with --urgency I at once; odziv status lists what there is.`,
 		Example: `  odziv send --kind complaint --to ppo-nis.registry --basis legal-obligation --purpose procedure \
       --subj p_6swlsnx6xkwcllp2oux653v3zq --cat identity --cat statements --fact complainant=institution \
       --field facts-of-case=@facts.txt --field indicators=present --field age=adult --field role=authority --attach record.pdf
   odziv send --set dismissal.json
-  odziv send --resume m_oofw6vd6cx6m2svg5rffxs55au`,
+  odziv send --resume m_oofw6vd6cx6m2svg5rffxs55au
+  odziv send --resume m_oofw6vd6cx6m2svg5rffxs55au --urgency I`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if discard != "" {
 				return discardParcel(cmd, discard)
@@ -56,8 +60,10 @@ it and never sends it twice; odziv status lists what there is.`,
 				return err
 			}
 			switch {
+			case check:
+				return s.checkOne(desk, &f)
 			case resume != "":
-				return s.resume(resume)
+				return s.resume(resume, f.urgency)
 			case set != "":
 				return s.sendSet(desk, set)
 			}
@@ -65,19 +71,31 @@ it and never sends it twice; odziv status lists what there is.`,
 		},
 	}
 	f.add(cmd)
+	cmd.Flags().BoolVar(&check, "check", false, "only say what would be sealed to whom, and whether keys there are new; send nothing")
 	cmd.Flags().StringVar(&set, "set", "", "JSON file with the messages of one act")
 	cmd.Flags().StringVar(&resume, "resume", "", "go on with a message or set that was interrupted")
 	cmd.Flags().StringVar(&discard, "discard", "", "forget a message or set that was interrupted")
 	for _, alone := range []string{"resume", "discard", "kind"} {
 		cmd.MarkFlagsMutuallyExclusive("set", alone)
 	}
+	for _, acts := range []string{"set", "resume", "discard"} {
+		cmd.MarkFlagsMutuallyExclusive("check", acts)
+	}
 	cmd.MarkFlagsMutuallyExclusive("kind", "resume", "discard")
 	return cmd
 }
 
-// resume goes on with what was interrupted. A set answers with a list.
-func (s *session) resume(id string) error {
-	all, err := s.Resume(s.cmd.Context(), id)
+// resume goes on with what was interrupted or waits. A set answers with a list.
+func (s *session) resume(id, urgency string) error {
+	goOn := s.Resume
+	switch urgency {
+	case "":
+	case messaging.Immediate:
+		goOn = s.ResumeUrgent
+	default:
+		return cli.UsageError("with --resume there is only --urgency %s", messaging.Immediate)
+	}
+	all, err := goOn(s.cmd.Context(), id)
 	if err != nil {
 		return err
 	}
@@ -209,12 +227,13 @@ type setMessage struct {
 	Hold      string   `json:"hold"`
 	HoldUntil string   `json:"hold-until"`
 	Act       []string `json:"act"`
+	Despite   bool     `json:"despite-unexpected"`
 }
 
 func (m *setMessage) flags() *draftFlags {
 	return &draftFlags{kind: m.Kind, cas: m.Case, re: m.Re, urgency: m.Urgency, occurred: m.Occurred, subject: m.Subject, text: m.Text,
 		basis: m.Basis, purpose: m.Purpose, ref: m.Ref, necessity: m.Necessity, to: m.To, subj: m.Subj, cats: m.Cat, facts: m.Fact,
-		fields: m.Field, consents: m.Consent, acts: m.Act, attach: m.Attach, hold: m.Hold, holdUntil: m.HoldUntil}
+		fields: m.Field, consents: m.Consent, acts: m.Act, attach: m.Attach, hold: m.Hold, holdUntil: m.HoldUntil, despite: m.Despite}
 }
 
 // maxSetFile bounds a set file, in bytes.

@@ -95,16 +95,17 @@ type warning struct {
 	Hint string `json:"hint"`
 }
 
-// warnings say how long no quorum confirmed anything. Work goes on meanwhile.
+// warnings say what the keys of one's own desks ask for, and how long no quorum
+// confirmed anything. Work goes on meanwhile.
 func (s *session) warnings() []warning {
 	if s.Office == nil {
 		return nil
 	}
 	w := s.Watch()
+	list := append(s.termEnds(), s.renewals()...)
 	if !w.Late {
-		return nil
+		return list
 	}
-	list := []warning{}
 	now := time.Now().UnixMilli()
 	calm := "your work goes on; if it lasts, call your institution's administrator"
 	if ahead := -s.Client.Offset(); ahead > maxOffset {
@@ -143,30 +144,43 @@ func (s *session) warn() {
 	}
 }
 
-// out prints an answer. Under --json an object has its warnings among its
-// members; a list has none, and says them on standard error alone.
+// out prints an answer. Under --json an object has its warnings, and the changes
+// that wait to be looked at, among its members; a list has none, and says them on
+// standard error alone.
 func (s *session) out(v any, text func(w io.Writer)) error {
 	if s.Office != nil {
 		if err := s.Unkept(); err != nil {
 			s.note("warning: the record of what you did could not be kept on this computer (%v); it is on record all the same", err)
 		}
 	}
-	list := s.warnings()
-	if !cli.JSON(s.cmd) || len(list) == 0 {
+	warnings, unexpected := s.warnings(), s.unexpected()
+	if !cli.JSON(s.cmd) || len(warnings)+len(unexpected) == 0 {
 		return cli.Out(s.cmd, v, text)
 	}
 	raw, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	more, err := json.Marshal(list)
-	if err != nil {
-		return err
+	if len(unexpected) > 0 {
+		if raw, err = withMember(raw, "unexpected", unexpected); err != nil {
+			return err
+		}
 	}
-	if object, ok := bytes.CutSuffix(raw, []byte("}")); ok && raw[0] == '{' && len(object) > 1 {
-		raw = fmt.Appendf(object, `,"warnings":%s}`, more)
+	if len(warnings) > 0 {
+		if raw, err = withMember(raw, "warnings", warnings); err != nil {
+			return err
+		}
 	}
 	return cli.Print(s.cmd.OutOrStdout(), json.RawMessage(raw))
+}
+
+// withMember adds a member to an object; what is none stays as it is.
+func withMember(raw []byte, name string, v any) ([]byte, error) {
+	more, err := json.Marshal(v)
+	if object, ok := bytes.CutSuffix(raw, []byte("}")); ok && raw[0] == '{' && len(object) > 1 {
+		raw = fmt.Appendf(object, `,%q:%s}`, name, more)
+	}
+	return raw, err
 }
 
 // cautions say what a person ought to know about the keys that were used.
@@ -177,6 +191,10 @@ func (s *session) cautions(list []office.Caution) {
 			s.note("warning: desk %s should have renewed its key on %s; remind them: odziv directory rotate", s.called(c.Desk), s.when(c.Since))
 		case office.CautionProvisionalKey:
 			s.note("warning: the new key of desk %s is provisional; it was used because the message is immediate", s.called(c.Desk))
+		case office.CautionUnexpected:
+			s.note("warning: sealed despite a change that nobody at %s has looked at; do it now: odziv directory watch", s.called(c.Desk))
+		case office.CautionNewKey:
+			s.note("desk %s has a new key since %s; who reads there: odziv directory history %s", s.called(c.Desk), s.when(c.Since), s.called(c.Desk))
 		}
 	}
 }

@@ -23,13 +23,17 @@ type statusAnswer struct {
 	Key       string   `json:"key"`
 	Officer   string   `json:"officer"`
 	Roles     []string `json:"roles"`
+	Until     int64    `json:"until"` // end of the officer's term, ms, exclusive; 0 for who is none
 	Desks     []string `json:"desks"`
 	Offset    int64    `json:"clock_offset_ms"`
 	Unsent    []string `json:"unsent"` // sealed, and not known to have arrived
 
-	Watch   office.Watch    `json:"watch"`
-	Proofs  keptProofs      `json:"proofs"`
-	Changes []office.Change `json:"changes"` // last of the keys of the institution and the officer's desks
+	Renew  []office.Renewal `json:"renew"` // what the keys of the officer's desks ask for
+	Watch  office.Watch     `json:"watch"`
+	Proofs keptProofs       `json:"proofs"`
+
+	Recovery []recoveryDue   `json:"recovery"` // what is to be done so that desks can be recovered
+	Changes  []office.Change `json:"changes"`  // last of the keys of the institution and the officer's desks
 }
 
 // keptProofs counts the proofs of own acts on this computer.
@@ -62,14 +66,18 @@ while the exchange alone has signed for it, confirmed once enough witnesses have
 				return err
 			}
 			dir := s.Directory()
-			a := statusAnswer{Exchange: s.Notebook.Pin.URL, Genesis: dir.Genesis(), Demo: dir.Demo(), Witnessed: dir.Quorum().Ev != directory.QuorumNone, Changes: []office.Change{},
+			a := statusAnswer{Exchange: s.Notebook.Pin.URL, Genesis: dir.Genesis(), Demo: dir.Demo(), Witnessed: dir.Quorum().Ev != directory.QuorumNone, Changes: []office.Change{}, Renew: []office.Renewal{},
 				Directory: dir.N(), Key: statement.KeyID(s.keys.Signer().Public()), Roles: []string{}, Desks: []string{}, Offset: s.Client.Offset()}
 			if me, err := s.Me(); err == nil {
-				a.Officer, a.Roles, a.Desks = me.U, me.Roles, dir.DesksOf(me.U)
+				a.Officer, a.Roles, a.Desks, a.Until = me.U, me.Roles, dir.DesksOf(me.U), me.NA
 				a.Changes = s.Changes(me.Inst, a.Desks, lastChanges)
+				a.Renew = s.Renewals(a.Desks...)
 			}
 			a.Watch = s.Watch()
 			if err := a.Proofs.count(s.Notebook); err != nil {
+				return err
+			}
+			if a.Recovery, err = s.recoveriesDue(); err != nil {
 				return err
 			}
 			if a.Unsent, err = s.Notebook.Outbox(); err != nil {
@@ -112,13 +120,15 @@ func (a *statusAnswer) print(w io.Writer, s *session) {
 	fmt.Fprintf(w, "proofs     %d kept, %d provisional, %d not confirmed yet\n", a.Proofs.Kept, len(a.Proofs.Provisional), len(a.Proofs.NotConfirmed))
 	fmt.Fprintf(w, "key        %s\n", a.Key)
 	if a.Officer == "" {
+		s.printDue(w, a.Recovery)
 		fmt.Fprintln(w, "officer    not enrolled yet")
 		return
 	}
-	fmt.Fprintf(w, "officer    %s %v\n", a.Officer, a.Roles)
+	fmt.Fprintf(w, "officer    %s %v, until %s\n", a.Officer, a.Roles, s.when(a.Until))
 	for _, d := range a.Desks {
-		fmt.Fprintf(w, "desk       %s  %s\n", d, s.called(d))
+		fmt.Fprintf(w, "desk       %s  %s  %s\n", d, s.called(d), s.keyOf(d))
 	}
+	s.printDue(w, a.Recovery)
 	for i, c := range a.Changes {
 		label := "changes"
 		if i > 0 {
@@ -126,6 +136,15 @@ func (a *statusAnswer) print(w io.Writer, s *session) {
 		}
 		fmt.Fprintf(w, "%-10s entry %d of the directory, %s: %s by %s  %s\n", label, c.Idx, s.when(c.At), s.changed(&c), signers(c.By), inWord(c.Standing))
 	}
+}
+
+// keyOf says which key others seal to a desk, and until when it is meant to last.
+func (s *session) keyOf(desk string) string {
+	e, ok := s.Directory().ActiveEpoch(desk)
+	if !ok {
+		return "no key"
+	}
+	return fmt.Sprintf("key %d, to be renewed by %s", e.E, s.when(e.At+directory.EpochLife))
 }
 
 // signers names officers, and others by the beginning of their keys.
