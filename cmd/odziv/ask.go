@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -22,7 +21,6 @@ import (
 // from paper.
 type asker struct {
 	cmd      *cobra.Command
-	lines    chan string
 	terminal bool
 	compared []string // fingerprints that somebody typed
 	yes      bool     // what no fingerprint guards is confirmed already
@@ -79,24 +77,12 @@ func (a *asker) line(prompt string) (string, error) {
 		return "", &cli.Error{Err: fmt.Errorf("there is no terminal to ask: %s", strings.TrimRight(prompt, " :?")),
 			Hint: "answer with flags or a plan file: see --help", Code: cli.Usage}
 	}
-	if a.lines == nil {
-		a.lines = make(chan string)
-		go func() {
-			defer close(a.lines)
-			in := bufio.NewReaderSize(a.cmd.InOrStdin(), maxAnswer)
-			for {
-				text, err := in.ReadSlice('\n')
-				if err != nil && len(text) == 0 || err != nil && err != io.EOF {
-					return
-				}
-				a.lines <- string(text)
-			}
-		}()
-	}
 	a.say("%s ", prompt)
+	typed := make(chan string, 1)
+	go func() { typed <- oneLine(a.cmd.InOrStdin()) }()
 	select {
-	case text, ok := <-a.lines:
-		if !ok || !utf8.ValidString(text) {
+	case text := <-typed:
+		if text == "" || !utf8.ValidString(text) {
 			a.say("\n")
 			return "", cli.Hint(errAnswersEnd, "nothing was signed; run the same command again, it goes on where you were")
 		}
@@ -105,6 +91,22 @@ func (a *asker) line(prompt string) (string, error) {
 		a.say("\n")
 		return "", fmt.Errorf("interrupted: %w", context.Cause(a.cmd.Context()))
 	}
+}
+
+// oneLine reads no further than the end of a line, since what follows it belongs
+// to the next question or, in odziv session, to the next command. It returns ""
+// where nothing more comes.
+func oneLine(in io.Reader) string {
+	var text []byte
+	one := make([]byte, 1)
+	for len(text) < maxAnswer {
+		n, err := in.Read(one)
+		text = append(text, one[:n]...)
+		if err != nil || n == 1 && one[0] == '\n' {
+			break
+		}
+	}
+	return string(text)
 }
 
 // ask reads an answer that may be left empty for what stands in brackets.

@@ -143,6 +143,9 @@ func (e *enrolment) run(cmd *cobra.Command) (err error) {
 			return err
 		}
 	}
+	if err := labelInstitution(e.home, e.label, keys.Inst); err != nil {
+		return err
+	}
 	a.Public = keys.Signer().Public()
 	a.Key = statement.KeyID(a.Public)
 	a.Fingerprint = ceremony.FingerprintOf(a.Public)

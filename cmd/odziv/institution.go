@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -97,6 +96,19 @@ func (s *session) remember(name, id string) error {
 	}
 	file := filepath.Join(s.home, "names.json")
 	return replaceOwn(file, file, append(data, '\n'))
+}
+
+// labelInstitution lets a fresh folder call its institution as the invite does.
+func labelInstitution(home, name, inst string) error {
+	if name == "" || inst == "" {
+		return nil
+	}
+	names, err := readNames(home)
+	if err != nil {
+		return err
+	}
+	s := &session{home: home, names: names}
+	return s.remember(name, inst)
 }
 
 // inst resolves what a person calls an institution.
@@ -392,6 +404,3 @@ func (s *session) lacks(inst directory.Institution) string {
 	}
 	return ""
 }
-
-// errNoInst says that nobody named an institution.
-var errNoInst = errors.New("which institution?")

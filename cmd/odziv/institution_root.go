@@ -39,7 +39,7 @@ func rootStatement(cmd *cobra.Command, prepare func(s *session, inst directory.I
 			inst = s.keys.Inst
 		}
 		if inst == "" {
-			return cli.Hint(errNoInst, "name it with --inst; odziv institution list shows them")
+			return cli.UsageError("say which institution with --inst; odziv institution list shows them")
 		}
 		id, err := s.inst(inst)
 		if err != nil {

@@ -317,6 +317,7 @@ func listOfficersCommand() *cobra.Command {
 					lines = append(lines, l)
 				}
 			}
+			slices.SortStableFunc(lines, func(a, b officerLine) int { return strings.Compare(a.Label, b.Label) })
 			return s.out(lines, func(w io.Writer) {
 				if len(lines) == 0 {
 					fmt.Fprintln(w, "no officer is enrolled yet")

@@ -78,9 +78,7 @@ func (s *session) tellWaiting(p wire.Pending) (told, error) {
 	words, err := s.teller().TellEvent(event, p.DSSE.Payload)
 	t := told{Digest: p.Digest, Words: words, Until: p.Until, Since: p.Until - ceremony.Term, Mine: s.hasSigned(p.DSSE)}
 	t.May = !t.Mine
-	for _, sig := range p.DSSE.Signatures {
-		t.Signed = append(t.Signed, s.teller().Who(sig.KeyID))
-	}
+	t.Signed = s.teller().Signers(p.DSSE)
 	t.Missing = []string{"a second person, from another unit or body"}
 	return t, err
 }

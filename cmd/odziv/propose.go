@@ -102,6 +102,14 @@ func (f *forward) check() error {
 type done struct {
 	answer any
 	text   func(w io.Writer)
+	next   string // what follows, "" if the text says it
+}
+
+func (d done) print(w io.Writer) {
+	d.text(w)
+	if d.next != "" {
+		fmt.Fprintf(w, "next: %s\n", d.next)
+	}
 }
 
 // put makes a statement and says what became of it.
@@ -110,10 +118,11 @@ func (s *session) put(a *asker, body directory.Body, f forward) error {
 	if err != nil {
 		return err
 	}
-	return s.out(d.answer, d.text)
+	return s.out(d.answer, d.print)
 }
 
-// outAll says what became of several statements.
+// outAll says what became of several statements; what follows them all, the
+// caller knows.
 func (s *session) outAll(list []done) error {
 	answers := []any{}
 	for _, d := range list {
@@ -174,7 +183,7 @@ func (s *session) forward(d *statement.DSSE, f forward) error {
 	if err != nil {
 		return err
 	}
-	return s.out(answer.answer, answer.text)
+	return s.out(answer.answer, answer.print)
 }
 
 func (s *session) submitOrWrite(d *statement.DSSE, f forward) (done, error) {
@@ -278,7 +287,7 @@ func (s *session) signedInto(d *statement.DSSE, out string) (done, error) {
 	if err := writeNew(out, raw); err != nil {
 		return done{}, cli.Hint(err, "name another file with --out")
 	}
-	return done{map[string]any{"file": out, "signed": len(d.Signatures)}, func(w io.Writer) {
+	return done{answer: map[string]any{"file": out, "signed": len(d.Signatures)}, text: func(w io.Writer) {
 		fmt.Fprintf(w, "written: %s, signed by %d\nnext: those whose signature is missing sign it with: odziv directory sign %s\n      then somebody submits it with: odziv directory propose FILE\n", out, len(d.Signatures), filepath.Base(out))
 	}}, nil
 }
@@ -301,7 +310,7 @@ func (s *session) proposed(p office.Proposed, d *statement.DSSE) (done, error) {
 		if err != nil {
 			return done{}, err
 		}
-		return done{a, func(w io.Writer) {
+		return done{answer: a, text: func(w io.Writer) {
 			fmt.Fprintf(w, "waits for more signatures: the others find it with odziv pending, or\n  odziv pending sign %s\n", a.Pending)
 			for _, who := range t.Missing {
 				fmt.Fprintf(w, "missing: %s\n", who)
@@ -314,11 +323,8 @@ func (s *session) proposed(p office.Proposed, d *statement.DSSE) (done, error) {
 	if a.Standing, err = s.Await(s.cmd.Context(), p.Idx); err != nil {
 		return done{}, err
 	}
-	return done{a, func(w io.Writer) {
+	return done{answer: a, next: nextAfter(d), text: func(w io.Writer) {
 		fmt.Fprintf(w, "recorded, entry %d of the directory — %s\n", a.Idx, inWords(office.Vouched{Standing: a.Standing}))
-		if next := nextAfter(d); next != "" {
-			fmt.Fprintf(w, "next: %s\n", next)
-		}
 	}}, nil
 }
 

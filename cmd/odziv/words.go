@@ -71,9 +71,7 @@ func (s *session) tell(d *statement.DSSE) (told, error) {
 	t := s.teller()
 	a := told{Digest: fmt.Sprintf("%x", d.Digest()), Words: t.Tell(body), Since: ceremony.HeadOf(body).At, redo: ceremony.Redo(body), Mine: s.hasSigned(d)}
 	if t.Dir == nil && ceremony.HeadOf(body).T != "genesis" {
-		for _, sig := range d.Signatures {
-			a.Signed = append(a.Signed, t.Who(sig.KeyID))
-		}
+		a.Signed = t.Signers(d)
 		a.May = true // without a directory only its members know
 		return a, nil
 	}

@@ -25,15 +25,10 @@ type Signing struct {
 // Signing counts the signatures of a statement. An error says why no further
 // signature can help, in words and with what to do ([Moved]).
 func (t Teller) Signing(d *statement.DSSE) (Signing, error) {
-	s := Signing{Signed: []string{}, Missing: []string{}}
+	s := Signing{Missing: []string{}}
 	have := map[string]bool{}
-	named := t.namedBy(d)
+	s.Signed = t.Signers(d)
 	for _, sig := range d.Signatures {
-		who := t.Who(sig.KeyID)
-		if as, ok := named[sig.KeyID]; ok {
-			who = fmt.Sprintf("the %s of this statement (%s)", as, Short(DigestOf(sig.KeyID)))
-		}
-		s.Signed = append(s.Signed, who)
 		have[sig.KeyID] = true
 	}
 	state := t.Dir
@@ -59,6 +54,19 @@ func (t Teller) Signing(d *statement.DSSE) (Signing, error) {
 	}
 	s.Complete = len(s.Missing) == 0
 	return s, nil
+}
+
+// Signers says whose signatures a statement bears.
+func (t Teller) Signers(d *statement.DSSE) []string {
+	list, named := []string{}, t.namedBy(d)
+	for _, sig := range d.Signatures {
+		who := t.Who(sig.KeyID)
+		if as, ok := named[sig.KeyID]; ok {
+			who = fmt.Sprintf("the %s of this statement (%s)", as, Short(DigestOf(sig.KeyID)))
+		}
+		list = append(list, who)
+	}
+	return list
 }
 
 // namedBy says as what a statement itself names keys that are new.

@@ -155,7 +155,11 @@ func HeadOf(body directory.Body) directory.Head {
 // head tells when it was prepared and on what it builds.
 func (g *telling) head(body directory.Body) {
 	h := HeadOf(body)
-	g.line("prepared", fmt.Sprintf("%s, on a directory of %d entries", g.when(h.At), h.DirN), "at", "dirn")
+	entries := "entries"
+	if h.DirN == 1 {
+		entries = "entry"
+	}
+	g.line("prepared", fmt.Sprintf("%s, on a directory of %d %s", g.when(h.At), h.DirN, entries), "at", "dirn")
 	if h.Prev == "" {
 		g.line("follows", "nothing: it is the first statement about its subject", "prev")
 	} else {
