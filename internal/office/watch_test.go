@@ -154,6 +154,53 @@ func TestStrangerAtTheDesk(t *testing.T) {
 	waiting(t, second, "desk.members", "desk.epoch") // what she signed herself waits for nobody
 }
 
+// Two strangers need no accomplice: one makes a key, the other acknowledges it, and
+// senders use it. Any member ends that with one word, which no warning stands in
+// the way of, and what went to the key in between is what they can read.
+func TestTwoStrangers(t *testing.T) {
+	w := open(t)
+	from, to := desk(t, w, "swc-kraljevo", "legal"), desk(t, w, "hppo-kraljevo", "registry")
+	member, outside := at(t, w, from, 0, ""), at(t, w, to, 0, "")
+	letter, err := member.Send(t.Context(), complaint(from.ID, to.ID))
+	check(t, err)
+	for range 2 {
+		_, err := from.Enrol(t.Context(), "member")
+		check(t, err)
+	}
+	maker, checker := at(t, w, from, 2, ""), at(t, w, from, 3, "")
+	acceptAll(t, maker.fresh(t))
+	_, err = maker.Rotate(t.Context(), from.ID, "yearly")
+	check(t, err)
+	check(t, checker.Acknowledge(t.Context(), from.ID))
+	caught, err := outside.Send(t.Context(), complaintBack(t, outside, letter, from.ID))
+	check(t, err)
+	_, err = checker.Read(t.Context(), from.ID, caught.Msg)
+	check(t, err)
+
+	list := waiting(t, member, "desk.members", "desk.members", "desk.epoch", "desk.epoch.ack")
+	if r := list[0].Reads; len(r) != 1 || len(r[0].Used) != 1 || r[0].Used[0].Until != 0 {
+		t.Errorf("%+v", r)
+	}
+	_, err = member.Dispute(t.Context(), from.ID, 0, "strangers")
+	check(t, err)
+	list = waiting(t, member, "desk.members", "desk.members", "desk.epoch", "desk.epoch.ack")
+	if r := list[0].Reads; len(r) != 1 || len(r[0].Used) != 1 || r[0].Used[0].Until == 0 {
+		t.Errorf("it is not over: %+v", r)
+	}
+	safe, err := outside.Send(t.Context(), complaintBack(t, outside, letter, from.ID))
+	check(t, err)
+	if _, err := maker.Read(t.Context(), from.ID, safe.Msg); !errors.Is(err, office.ErrNoPackage) {
+		t.Errorf("a stranger reads on: %v", err)
+	}
+	_, err = member.Read(t.Context(), from.ID, safe.Msg)
+	check(t, err)
+	h, err := outside.DeskHistory(from.ID)
+	check(t, err)
+	if k := h.Keys[1]; k.Disputed == nil || len(k.Used) != 1 || len(h.Keys[0].Used) != 2 {
+		t.Errorf("%+v", h.Keys)
+	}
+}
+
 // complaintBack is any message from another institution to a desk.
 func complaintBack(t *testing.T, p *program, re office.Sent, to string) office.Draft {
 	t.Helper()
