@@ -97,6 +97,9 @@ func (o *Office) putPending(ctx context.Context, digest string, d *statement.DSS
 	if err == nil && answer.Item != nil {
 		o.wrote(*answer.Item)
 	}
+	if err == nil && answer.Entry != nil {
+		o.laid(answer.Entry.Idx, digest)
+	}
 	return answer, err
 }
 

@@ -60,6 +60,9 @@ func (o *Office) SubmitDirectory(ctx context.Context, d *statement.DSSE) (Propos
 	}
 	entry, err := o.Client.PutDirectory(ctx, p.Digest, raw)
 	p.Complete, p.Idx = err == nil, entry.Idx
+	if err == nil {
+		o.laid(p.Idx, p.Digest)
+	}
 	return p, err
 }
 
@@ -80,6 +83,9 @@ func (o *Office) Await(ctx context.Context, idx int64) (ledger.Standing, error) 
 			return NotConfirmed, err
 		}
 		standing := o.DirectoryStanding(idx)
+		if err := o.standsThere(idx); err != nil {
+			return NotConfirmed, err
+		}
 		if standing != NotConfirmed && (standing != ledger.Provisional || !time.Now().Before(quorum)) {
 			return standing, nil
 		}

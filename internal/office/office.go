@@ -59,6 +59,7 @@ type Office struct {
 	counted int64               // entries of the evidence tree that a quorum confirmed
 	notKept error               // what could not be written to this computer, until it is said
 	judged  *judgement          // of the directory as held; nil: not judged yet
+	awaited map[int64]string    // own directory statements: where the exchange says they stand, by digest
 }
 
 // ErrDemo says that the exchange is a demonstration and this program was not

@@ -159,3 +159,20 @@ func TestSwappedInAnswers(t *testing.T) {
 		t.Error("a history of no desk")
 	}
 }
+
+// An answer that a statement was recorded is held against the directory: where it
+// says, that statement stands, or the exchange lied and nothing is reported done.
+func TestRecordedWhereItSays(t *testing.T) {
+	for name, idx := range map[string]int64{"an early entry": 3, "the first": 0, "before the first": -1} {
+		t.Run(name, func(t *testing.T) {
+			w := open(t)
+			d := desk(t, w, "swc-kraljevo", "legal")
+			p := at(t, w, d, 0, "").fresh(t)
+			p.net.set(answer("/v1/directory/", changed(func(e *wire.Entry) { e.Idx = idx })))
+			_, err := p.Rotate(t.Context(), d.ID, "yearly")
+			lied(t, err, "another stands there")
+			p.net.set(nil)
+			check(t, p.Sync(t.Context()))
+		})
+	}
+}
