@@ -15,6 +15,8 @@ import (
 	"github.com/odziv/odziv/internal/cli"
 	"github.com/odziv/odziv/internal/exchange"
 	"github.com/odziv/odziv/internal/server"
+	"github.com/odziv/odziv/internal/sqlstore"
+	"github.com/odziv/odziv/keys/vault"
 )
 
 func doctorCommand() *cobra.Command {
@@ -112,7 +114,9 @@ func (d *doctor) examine() {
 	defer x.Store.Close()
 	d.ok("database", "it opens, its tables are those of this program")
 	d.durable(x)
+	d.logged(x)
 	d.keys(home, x)
+	d.vault(home)
 	d.clock(x)
 	d.trees(home, x)
 	d.holes(x)
@@ -169,6 +173,75 @@ func (d *doctor) durable(x *exchange.Exchange) {
 		return
 	}
 	d.ok("durability", "an answer follows the disk")
+}
+
+// logged looks at what the database server writes into a log of its own.
+func (d *doctor) logged(x *exchange.Exchange) {
+	store, ok := x.Store.(*sqlstore.Store)
+	if !ok {
+		return
+	}
+	name, err := store.Database(d.ctx)
+	if err != nil || name == "" {
+		if err != nil {
+			d.fail("logging", err, "")
+		}
+		return
+	}
+	list, err := store.Logged(d.ctx)
+	if err != nil {
+		d.fail("logging", err, "")
+		return
+	}
+	if len(list) == 0 {
+		d.ok("logging", "the database server keeps nothing of a row in its log")
+		return
+	}
+	var said, mend []string
+	for _, s := range list {
+		said, mend = append(said, s.Name+" = "+s.Is), append(mend, s.Mend(name)+";")
+	}
+	d.warn("logging", "the database server's own log may keep what is in rows, and what is erased lives on there: "+strings.Join(said, ", "),
+		"as its superuser (then restart odzivd): "+strings.Join(mend, " "))
+}
+
+// vault tells what a server saw of its Vault last.
+func (d *doctor) vault(home *server.Home) {
+	if err := home.CheckSettled(); err != nil {
+		d.fail("keys", err, "")
+	}
+	if !home.InVault() {
+		return
+	}
+	s, err := home.KeyState()
+	switch {
+	case err != nil:
+		d.fail("vault", err, "")
+	case s == nil:
+		d.warn("vault", "no server has asked it yet", "start the server: odzivd serve --dir "+d.dir)
+	case s.Why != vault.Ready:
+		d.fail("vault", fmt.Errorf("%s (%s)", vaultSeen(s, time.Now()), s.Detail), vaultAdvice[s.Why])
+	default:
+		d.ok("vault", "%s", vaultSeen(s, time.Now()))
+		d.vaultWarnings(s)
+	}
+}
+
+func (d *doctor) vaultWarnings(s *server.KeyState) {
+	if s.AppRole && !s.Reserve {
+		d.warn("vault", "no reserve secret id lies ready: after a long outage somebody must be called at night", "deploy/vault/deliver.sh puts one beside the other, from a timer")
+	}
+	for _, said := range s.Warnings {
+		d.warn("vault", said, "have Vault's keeper look at it; docs/operator.md has what each means")
+	}
+}
+
+// vaultAdvice is what to do about a Vault that is not ready.
+var vaultAdvice = map[string]string{
+	vault.Sealed:      "its keepers unseal it; the server goes on by itself",
+	vault.Unreachable: "look at Vault, network and certificate; the server goes on by itself",
+	vault.NeedLogin:   "put a fresh wrapped secret id in place (deploy/vault/deliver.sh); the server takes it within seconds",
+	vault.Denied:      "compare the policies: deploy/vault/apply.sh operator --check; the server notices within seconds",
 }
 
 // clockWarn is how far the machine's clock may be from the database's.

@@ -54,8 +54,14 @@ func TestScripts(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "world")
 		return filepath.Join(dir, "server"), found(dir)
 	})
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+	p := scripts(template)
+	p.Dir = "testdata/script"
+	testscript.Run(t, p)
+}
+
+// scripts are what every script may use; template makes the folder of a world.
+func scripts(template func() (string, error)) testscript.Params {
+	return testscript.Params{
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Condition: func(cond string) (bool, error) {
@@ -99,7 +105,7 @@ func TestScripts(t *testing.T) {
 			"members":   members,
 			"disk":      disk,
 		},
-	})
+	}
 }
 
 // found builds an exchange with two messages on record and closes it.
@@ -153,11 +159,11 @@ func signGenesis(ts *testscript.TestScript, args []string, swapped bool) {
 func genesisFor(home *server.Home, swapped bool) ([]byte, error) {
 	vkeys := map[ledger.Log]string{}
 	for _, l := range ledger.Logs {
-		key, err := home.Signer(l)
+		keys, err := home.VerifierKeys(l)
 		if err != nil {
 			return nil, err
 		}
-		vkeys[l] = key.VerifierKey()
+		vkeys[l] = keys[0]
 	}
 	if swapped {
 		vkeys[ledger.Dir], vkeys[ledger.Ev] = vkeys[ledger.Ev], vkeys[ledger.Dir]

@@ -45,6 +45,7 @@ type told struct {
 	Now     int64              `json:"now"`
 	Trees   []server.TreeState `json:"trees"`
 	Holes   int                `json:"holes"`
+	Vault   *server.KeyState   `json:"vault,omitempty"` // as a server saw it last; none: the keys are files, or no server ran
 }
 
 func tell(cmd *cobra.Command, dir string, ask bool) (err error) {
@@ -67,6 +68,9 @@ func tell(cmd *cobra.Command, dir string, ask bool) (err error) {
 	}
 	s := x.Status()
 	t := told{Host: s.Host, Genesis: s.Genesis, Demo: s.Demo, Now: s.Now, Trees: states, Holes: holes}
+	if t.Vault, err = home.KeyState(); err != nil {
+		return err
+	}
 	problem := firstProblem(states)
 	if err := cli.Out(cmd, t, t.print); err != nil || problem == nil {
 		return err
@@ -98,6 +102,9 @@ func (t told) print(w io.Writer) {
 		if s.Problem != "" {
 			fmt.Fprintf(w, "  STOP: %s\n", s.Problem)
 		}
+	}
+	if t.Vault != nil {
+		fmt.Fprintf(w, "\nvault      %s\n", vaultSeen(t.Vault, time.Now()))
 	}
 	if t.Holes > 0 {
 		fmt.Fprintf(w, "\n%d entries are not opened: the exchange records nothing else until they are\n", t.Holes)

@@ -236,6 +236,11 @@ func TestRewrapPeriods(t *testing.T) {
 	}
 	defer store.Close()
 	from, to := newWrapper(t), newWrapper(t)
+	for _, anew := range []bool{false, true} {
+		if n, err := exchange.RewrapPeriods(ctx, store, from, to, anew); n != 0 || err != nil {
+			t.Errorf("of nothing: %d, %v", n, err)
+		}
+	}
 	keys := map[string]shred.Key{"a": shred.NewKey(), "b": shred.NewKey(), "c": shred.NewKey()}
 	for id, key := range keys {
 		wrapped, _ := from.WrapPeriod(ctx, shred.Period{ID: id, Key: key})

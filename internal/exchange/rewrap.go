@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
+	"slices"
 
 	"github.com/odziv/odziv/internal/shred"
 )
@@ -41,7 +41,7 @@ func RewrapPeriods(ctx context.Context, store Store, from, to shred.PeriodWrappe
 		if err != nil {
 			return err
 		}
-		if !reflect.DeepEqual(now, rows) {
+		if !slices.EqualFunc(now, rows, PeriodRow.equal) {
 			return fmt.Errorf("exchange: %w", ErrPeriods)
 		}
 		for _, row := range next {
@@ -55,7 +55,7 @@ func RewrapPeriods(ctx context.Context, store Store, from, to shred.PeriodWrappe
 		return 0, err
 	}
 	after, err := periodsOf(ctx, store)
-	if err == nil && !reflect.DeepEqual(after, next) {
+	if err == nil && !slices.EqualFunc(after, next, PeriodRow.equal) {
 		err = fmt.Errorf("exchange: %w: run the same command again", ErrPeriods)
 	}
 	return changed, err
@@ -85,4 +85,8 @@ func rewrapped(ctx context.Context, row PeriodRow, from, to shred.PeriodWrapper,
 		return row, errors.New("what was wrapped opens to another key")
 	}
 	return row, nil
+}
+
+func (p PeriodRow) equal(o PeriodRow) bool {
+	return p.ID == o.ID && p.At == o.At && bytes.Equal(p.Wrapped, o.Wrapped)
 }

@@ -85,7 +85,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}))
 	start("sweeper", cfg.trying("sweeper", cfg.Sweep, cfg.Exchange.Sweep))
-	start("periods", cfg.every(cfg.Periods, cfg.keepPeriods))
+	start("periods", cfg.keepPeriods)
 	start("listener", func(ctx context.Context) error { return api.Serve(ctx, cfg.HTTP, cfg.Listener) })
 
 	ended := make(chan error, 1)
@@ -183,12 +183,25 @@ func (cfg *Config) consult(ctx context.Context, log ledger.Log, p *ledger.Publis
 	}
 }
 
-// keepPeriods brings period keys into memory. That they cannot be had was said
-// when they were asked for.
+// keepAgain is how soon period keys that could not be had are asked for again.
+const keepAgain = 3 * time.Second
+
+// keepPeriods brings period keys into memory, now and then. That they cannot be
+// had was said when they were asked for.
 func (cfg *Config) keepPeriods(ctx context.Context) error {
-	err := cfg.Exchange.KeepPeriods(ctx)
-	if _, refused := exchange.AsRefusal(err); err != nil && !refused && ctx.Err() == nil {
-		cfg.Log.Warn("period keys were not read", "error", statement.Redact(err.Error()))
+	for cfg.Periods > 0 {
+		pause := cfg.Periods
+		if err := cfg.Exchange.KeepPeriods(ctx); err != nil {
+			pause = min(pause, keepAgain)
+			if _, refused := exchange.AsRefusal(err); !refused && ctx.Err() == nil {
+				cfg.Log.Warn("period keys were not read", "error", statement.Redact(err.Error()))
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
 	}
 	return nil
 }

@@ -208,3 +208,36 @@ func TestDurable(t *testing.T) {
 		t.Errorf("SQLite: %v", err)
 	}
 }
+
+// TestLogged: what a server's own log would keep of rows is named with what mends
+// it, and nothing is when it is mended.
+func TestLogged(t *testing.T) {
+	ctx := context.Background()
+	r := servedOn(t, pgtest.Shared(t).Database(t)) // its settings stay with it
+	list, err := r.Logged(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]bool{}
+	database, err := r.Database(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range list {
+		found[s.Name] = true
+		if _, err := r.super.Exec(s.Mend(database)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"log_error_verbosity", "log_min_error_statement", "log_parameter_max_length"} { // as PostgreSQL comes
+		if !found[name] {
+			t.Errorf("%s is not named: %v", name, list)
+		}
+	}
+	if list, err := r.Logged(ctx); err != nil || len(list) != 0 {
+		t.Errorf("mended: %v, %v", list, err)
+	}
+	if list, err := newRaw(t).Logged(ctx); err != nil || len(list) != 0 {
+		t.Errorf("a file keeps no log: %v, %v", list, err)
+	}
+}
