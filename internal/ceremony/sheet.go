@@ -131,24 +131,24 @@ func wrapped(text, indent string) string {
 
 // style is for a black-and-white printer and A4. A fingerprint, a signature and
 // what explains it never part at the end of a page.
-const style = `@page{size:A4;margin:18mm 16mm}
+const style = `@page{size:A4;margin:14mm 16mm}
 *{box-sizing:border-box}
-body{font:11pt/1.45 "Noto Sans","DejaVu Sans",Arial,sans-serif;color:#000;background:#fff;max-width:178mm;margin:0 auto}
+body{font:10.5pt/1.38 "Noto Sans","DejaVu Sans",Arial,sans-serif;color:#000;background:#fff;max-width:178mm;margin:0 auto}
 h1{font-size:17pt;line-height:1.2;margin:0 0 5mm;padding-bottom:2mm;border-bottom:1.2pt solid #000}
-h2{font-size:12.5pt;margin:8mm 0 2mm;break-after:avoid}
-p{margin:2mm 0}
-dl{margin:2mm 0;break-inside:avoid}dt{font-weight:700}dd{margin:0;overflow-wrap:anywhere;white-space:pre-line}
+h2{font-size:12.5pt;margin:6mm 0 1.5mm;break-after:avoid}
+p{margin:1.8mm 0}
+dl{margin:1.2mm 0;break-inside:avoid;display:grid;grid-template-columns:48mm 1fr;column-gap:3mm}dt{font-weight:700}dd{margin:0;overflow-wrap:anywhere;white-space:pre-line}
 dd.raw{font-family:"DejaVu Sans Mono","Liberation Mono",monospace;font-size:9.5pt}
-figure{margin:4mm 0;padding:3mm 4mm;border:.8pt solid #000;break-inside:avoid}
+figure{margin:3mm 0;padding:2.5mm 4mm;border:.8pt solid #000;break-inside:avoid}
 figcaption{font-weight:700;margin-bottom:2mm}
-pre{font:700 17pt/1.5 "DejaVu Sans Mono","Liberation Mono",monospace;margin:0;text-align:center;word-spacing:.35em}
+pre{font:700 17pt/1.4 "DejaVu Sans Mono","Liberation Mono",monospace;margin:0;text-align:center;word-spacing:.35em}
 .box{display:inline-block;width:4.2mm;height:4.2mm;border:1pt solid #000;vertical-align:-.6mm;margin-right:2mm}
 .ticks{margin:2mm 0 0;text-align:center}.ticks span.tick{margin:0 6mm;white-space:nowrap}
-.tick.own{display:block;padding-left:6.2mm;text-indent:-6.2mm;margin:2.5mm 0;break-inside:avoid}.own .box{text-indent:0}
+.tick.own{display:block;padding-left:6.2mm;text-indent:-6.2mm;margin:2mm 0;break-inside:avoid}.own .box{text-indent:0}
 figure:has(+.fill){break-after:avoid}
-.fill{display:flex;align-items:flex-end;gap:3mm;margin-top:5mm;break-inside:avoid}
+.fill{display:flex;align-items:flex-end;gap:3mm;margin-top:3mm;break-inside:avoid}
 .fill i{flex:1;border-bottom:.8pt solid #000;min-width:50mm;height:6mm}
-.sign{margin-top:11mm}
+.sign{margin-top:6mm}
 footer{margin-top:8mm;font-size:9pt}
 `
 

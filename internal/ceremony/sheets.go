@@ -47,7 +47,7 @@ func KeySheet(s Script, k *Key) *Sheet {
 	if k.Role == "" {
 		role = phrase{"not told", "није наведено"}
 	}
-	sheet.add(part{kind: fact, label: phrase{"Key of", "Кључ за"}, phrase: role})
+	sheet.add(part{kind: fact, label: phrase{"Kind of key", "Врста кључа"}, phrase: role})
 	if k.Inst != "" {
 		sheet.add(part{kind: fact, label: inst, text: k.Inst})
 	}
