@@ -2,11 +2,13 @@ package api_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -401,4 +403,43 @@ func TestEscrowRequestsAreBounded(t *testing.T) {
 	if refused == 0 || len(c.page(c.cust[0].Signer).Items) > 100 {
 		t.Errorf("%d refused, %d on record", refused, len(c.page(c.cust[0].Signer).Items))
 	}
+}
+
+// A store that lost or changed an escrow file says so when it is checked, not on the
+// day the file is needed.
+func TestCheckFindsLostEscrow(t *testing.T) {
+	c := withCustody(open(t, api.Options{}))
+	c.sound()
+	store := &forgetful{Store: c.Store, lost: c.epoch.Esc[1].SHA256}
+	scratch, err := sqlstore.Create(t.Context(), "sqlite:"+t.TempDir()+"/scratch.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer scratch.Close()
+	found, err := exchange.Check(t.Context(), store, scratch, rules.NewSet(c.Pack), nil)
+	if err != nil || len(found) != 1 || !strings.Contains(found[0].What, "an escrow file of key 2") {
+		t.Errorf("%v, %v", found, err)
+	}
+}
+
+// forgetful is a store without one package.
+type forgetful struct {
+	exchange.Store
+	lost string
+}
+
+type forgetfulView struct {
+	exchange.View
+	lost string
+}
+
+func (f *forgetful) Read(ctx context.Context, do func(v exchange.View) error) error {
+	return f.Store.Read(ctx, func(v exchange.View) error { return do(forgetfulView{v, f.lost}) })
+}
+
+func (f forgetfulView) Package(ctx context.Context, sha256 string) ([]byte, bool, error) {
+	if sha256 == f.lost {
+		return nil, false, nil
+	}
+	return f.View.Package(ctx, sha256)
 }

@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"crypto/ed25519"
+	"fmt"
 	"slices"
 
 	"github.com/odziv/odziv/internal/evidence"
@@ -363,4 +364,30 @@ func (x *Exchange) mayWatchEscrow(c Caller, desk string) error {
 		return nil
 	}
 	return notFound()
+}
+
+// checkEscrow wants every escrow file that the directory names to be stored, whole:
+// there is no other copy, and a store that lost one would show it on the day it is
+// needed.
+func checkEscrow(ctx context.Context, v View, dir *directory.State) ([]Finding, error) {
+	var found []Finding
+	for _, inst := range dir.Institutions() {
+		for _, d := range dir.DesksOfInst(inst) {
+			last, _ := dir.LatestEpoch(d)
+			for e := int64(1); e <= last.E; e++ {
+				epoch, _ := dir.Epoch(d, e)
+				for _, f := range epoch.Esc {
+					data, ok, err := v.Package(ctx, f.SHA256)
+					if err != nil {
+						return found, err
+					}
+					if (!ok || digestHex(data) != f.SHA256) && len(found) < maxFindings {
+						found = append(found, Finding{Where: fmt.Sprintf("dir entry %d", epoch.DirN),
+							What: fmt.Sprintf("an escrow file of key %d of desk %s is missing or damaged: the desk must rotate", e, d)})
+					}
+				}
+			}
+		}
+	}
+	return found, nil
 }

@@ -28,7 +28,8 @@ const maxFindings = 100
 // Check verifies everything there is to verify: both trees from their entries,
 // the directory by replay, every opening against its leaf, what each opening
 // says of obligations against the rules, and every derived table against one
-// rebuilt in scratch, an empty store. It changes only scratch.
+// rebuilt in scratch, an empty store; and that every escrow file is stored. It
+// changes only scratch.
 func Check(ctx context.Context, store, scratch Store, packs *rules.Set, progress func(done, total int64)) ([]Finding, error) {
 	var found []Finding
 	err := store.Read(ctx, func(v View) error {
@@ -39,6 +40,11 @@ func Check(ctx context.Context, store, scratch Store, packs *rules.Set, progress
 		trees, err := checkTrees(ctx, v, dir)
 		found = append(found, trees...)
 		if err != nil || dir == nil {
+			return err
+		}
+		lost, err := checkEscrow(ctx, v, dir)
+		found = append(found, lost...)
+		if err != nil {
 			return err
 		}
 		r := &replay{ctx: ctx, from: v, dir: dir, packs: packs, progress: progress}
