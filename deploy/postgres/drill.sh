@@ -7,7 +7,7 @@
 #   drill.sh --backup /var/backups/odziv/base-… --home /var/lib/odziv [--from MIRROR] [--work FOLDER]
 #
 #   --home   a server's folder: its settings, keys as files and anchor are copied for
-#            the time of the drill; keys in Vault are used where they are
+#            the time of the drill; no login to Vault is tried, which would spend a secret id
 #   --from   a mirror: what "odziv observe export" wrote, or an audit bundle
 #   --work   where it happens, with room for a copy of the database; default: a new
 #            folder below /var/tmp
@@ -72,7 +72,7 @@ chmod 711 "$work/socket"
 say "copying settings, keys and anchor for the time of the drill"
 mkdir "$work/home"
 cp -a "$home/server.json" "$work/home/"
-for part in keys anchor vault; do if [[ -d "$home/$part" ]]; then cp -a "$home/$part" "$work/home/"; fi; done
+for part in keys anchor; do if [[ -d "$home/$part" ]]; then cp -a "$home/$part" "$work/home/"; fi; done
 if [[ "$(id -u)" == 0 ]]; then chown -R root "$work/home"; fi
 name="$(sed -n 's,.*"db": *"postgres[a-z]*://[^"]*/\([A-Za-z0-9_-]*\)[?"].*,\1,p' "$home/server.json")"
 [[ -n "$name" ]] || fail "$home/server.json names no database of PostgreSQL" "for the embedded one: odzivd restore into an empty folder"
