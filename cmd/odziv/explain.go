@@ -85,6 +85,7 @@ var known = []struct {
 	{office.ErrPackage, "do not confirm this key: run odziv directory dispute, and call whoever made it; then somebody rotates again", cli.Failed},
 	{office.ErrDraft, "take the keystore of another computer, or ask whoever looks after your keys", cli.Failed},
 	{office.ErrIncomplete, "odziv pending shows what waits", cli.Failed},
+	{office.ErrForgotten, "a colleague who still has it and the role desk-key runs: odziv directory grant YOUR-OFFICER-ID", cli.Refused},
 	{office.ErrKeepsAll, "they are kept elsewhere; ask whoever looks after your institution's Vault", cli.Refused},
 	{office.ErrCustodian, "take the keystore of a custodian of that institution, with --home; odziv recovery status shows who they are", cli.Refused},
 	{office.ErrNoEscrow, "a member of the desk runs odziv directory rotate after the root has named custodians; older keys only members hold", cli.Refused},

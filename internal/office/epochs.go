@@ -270,7 +270,8 @@ func (o *Office) confirmEpoch(ctx context.Context, body directory.Body, said fun
 }
 
 // deskKey finds a desk's epoch key in the keystore, else in the package that was
-// wrapped for this officer, else in what a colleague granted her. A key that the
+// wrapped for this officer, unless she deleted the key, else in what a colleague
+// granted her. A key that the
 // directory does not name under this number opens nothing and is not used.
 func (o *Office) deskKey(ctx context.Context, desk string, epoch int64) (*age.HybridIdentity, error) {
 	e, ok := o.Directory().Epoch(desk, epoch)
@@ -281,7 +282,10 @@ func (o *Office) deskKey(ctx context.Context, desk string, epoch int64) (*age.Hy
 		return id, nil
 	}
 	id, err := o.openPackage(ctx, desk, epoch)
-	if errors.Is(err, ErrNoPackage) {
+	if o.Notebook.forgottenAt(o.me(), desk, epoch) != 0 {
+		err = ErrForgotten
+	}
+	if errors.Is(err, ErrNoPackage) || errors.Is(err, ErrForgotten) {
 		_, wrong := o.TakeShares(ctx, desk)
 		if id, ok := o.Keys.DeskIdentity(desk, epoch); ok && rkOf(id) == e.RK {
 			return id, nil

@@ -15,6 +15,7 @@ var (
 	ErrNoPack      = errors.New("no rule pack of this family is in force here")
 	ErrNoEpoch     = errors.New("the desk has no key yet")
 	ErrNoPackage   = errors.New("no package of this key was made for you")
+	ErrForgotten   = errors.New("you deleted this key, and nobody granted it to you since")
 	ErrKeepsAll    = errors.New("these keys cannot be forgotten one by one")
 	ErrDraft       = errors.New("the keys hold another one of this number, which nobody else has")
 	ErrIncomplete  = errors.New("it is not on record yet")

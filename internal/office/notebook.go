@@ -34,10 +34,11 @@ type Notebook struct {
 
 	patience time.Duration // with other programs in the folder
 
-	mu       sync.Mutex // guards verified, feeds and watch
-	verified map[int64][32]byte
-	feeds    map[string]int64 // desk to the last number known of its feed
-	watch    watchNotes       // without a folder
+	mu        sync.Mutex // guards what follows
+	verified  map[int64][32]byte
+	feeds     map[string]int64 // desk to the last number known of its feed
+	watch     watchNotes       // without a folder
+	forgotten forgottenNotes   // without a folder
 }
 
 // Pin says which exchange a program belongs to. The genesis hash is compared

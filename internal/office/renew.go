@@ -167,20 +167,3 @@ func (o *Office) owedOver(ctx context.Context, desk string) (map[string]bool, er
 	}
 	return open, nil
 }
-
-// Forget drops keys of a desk, which the caller then keeps so. What is sealed to
-// them nobody reads on this computer any more, unless a colleague who still has
-// them grants them again. It reports how many were there.
-func (o *Office) Forget(desk string, epochs []int64) (int, error) {
-	keys, can := o.Keys.(Dropper)
-	if !can {
-		return 0, ErrKeepsAll
-	}
-	n := 0
-	for _, e := range epochs {
-		if keys.DropDeskEpoch(desk, e) {
-			n++
-		}
-	}
-	return n, nil
-}

@@ -51,7 +51,7 @@ func (o *Office) ShareEpochs(ctx context.Context, desk, packFamily, officer stri
 			continue
 		}
 		id, err := o.deskKey(ctx, desk, e.E)
-		if errors.Is(err, ErrNoPackage) || errors.Is(err, ErrNoEpoch) {
+		if errors.Is(err, ErrNoPackage) || errors.Is(err, ErrNoEpoch) || errors.Is(err, ErrForgotten) {
 			s.Lacking = append(s.Lacking, e.E)
 			continue
 		}
@@ -184,6 +184,9 @@ func (o *Office) TakeShares(ctx context.Context, desk string) ([]int64, error) {
 			continue
 		}
 		for _, p := range share.Pkg {
+			if share.Recorded <= o.Notebook.forgottenAt(me.KeyID, desk, p.E) {
+				continue // she deleted it since
+			}
 			fresh, err := o.takeShared(ctx, desk, p)
 			if err != nil {
 				wrong = errors.Join(wrong, fmt.Errorf("office: key %d of desk %s, granted in entry %d: %w", p.E, desk, share.Idx, err))
