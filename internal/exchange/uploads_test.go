@@ -10,6 +10,7 @@ import (
 	"github.com/odziv/odziv/internal/api/apitest"
 	"github.com/odziv/odziv/internal/exchange"
 	"github.com/odziv/odziv/internal/statement"
+	"github.com/odziv/odziv/messaging"
 )
 
 // sweeping sweeps every upload just before the next transaction beside the
@@ -66,4 +67,51 @@ func TestSweptWhileResumed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestBodyBegunAnew: who began a body may put another in its place until the message
+// is accepted, an attachment stays what it is, and nobody else touches either.
+func TestBodyBegunAnew(t *testing.T) {
+	w := apitest.Start(t, api.Options{})
+	first := w.Seal(nil, []byte("content of an attachment"))
+	second := w.Seal(func(c *messaging.Core) { c.Msg = first.Msg(); c.Urg = "U" }, []byte("content of an attachment"))
+	nonce := 'a'
+	put := func(by statement.SigningKey, part int, off int64, data []byte) error {
+		nonce++
+		_, err := w.X.PutPart(t.Context(), exchange.Caller{Key: statement.KeyID(by.Public()), Nonce: string(nonce)}, first.Msg(), part, off, bytes.NewReader(data))
+		return err
+	}
+	refused := func(what string, err error, code string) {
+		t.Helper()
+		var r *exchange.Refusal
+		if !errors.As(err, &r) || r.Code != code {
+			t.Errorf("%s: %v, want %s", what, err, code)
+		}
+	}
+	ok := func(what string, err error) {
+		t.Helper()
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	mine, other := w.A.Officers[0], w.A.Officers[1]
+	submit := func(s *apitest.Sealed) error {
+		nonce++
+		raw, err := s.Notice.DSSE.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = w.X.SubmitMessage(t.Context(), exchange.Caller{Key: statement.KeyID(mine.Public()), Nonce: string(nonce)}, s.Msg(), raw)
+		return err
+	}
+	ok("the attachment", put(mine, 1, 0, first.Parts[1]))
+	ok("a body", put(mine, 0, 0, second.Parts[0]))
+	refused("the other's body", submit(first), "part_missing")
+	refused("by another key", put(other, 0, 0, first.Parts[0]), "signer")
+	ok("the body begun anew", put(mine, 0, 0, first.Parts[0]))
+	longer := append(bytes.Clone(first.Parts[1]), "and more"...)
+	refused("the attachment begun anew", put(mine, 1, 0, longer), "offset")
+	ok("submitted", submit(first))
+	refused("after it was accepted", put(mine, 0, 0, append(bytes.Clone(first.Parts[0]), 'x')), "msg_reused")
+	ok("the same again", put(mine, 0, 0, first.Parts[0]))
 }

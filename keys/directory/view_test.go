@@ -223,8 +223,8 @@ func TestActiveEpoch(t *testing.T) {
 	// A disputed epoch gives way to the one before it, and that to the next.
 	w.do(&directory.DeskEpoch{D: legal, E: 3, RK: hash("rk/A/3"), Why: "yearly", Pkg: pkg("A/officer/1"), Esc: escrow([]int{0, 1}, []int{0, 2}, []int{1, 2})}, "A/officer/1")
 	w.do(&directory.DeskEpochAck{D: legal, E: 3}, "A/registrar/1")
-	if e, _ := w.now().ActiveEpoch(legal); e.E != 3 {
-		t.Errorf("epoch %d, want 3", e.E)
+	if e, _ := w.now().ActiveEpoch(legal); e.E != 3 || e.AckedAt != at(w.now().N()-1) {
+		t.Errorf("epoch %d acknowledged at %d, want 3", e.E, e.AckedAt)
 	}
 	w.do(&directory.DeskEpochAck{D: legal, E: 3}, "A/registrar/2")
 	w.do(&directory.DeskEpochDispute{D: legal, E: 3, Why: "wrong-key"}, "A/registrar/1")
@@ -264,6 +264,59 @@ func TestStale(t *testing.T) {
 		if since != c.since || stale != c.stale {
 			t.Errorf("%s: %d %v, want %d %v", c.why, since, stale, c.since, c.stale)
 		}
+	}
+}
+
+// The reason goes with the earliest: whose key, whose leaving, or the age.
+func TestStaleness(t *testing.T) {
+	legal, rep := id("d", "A/legal"), id("d", "B/rep")
+	year := int64(directory.EpochLife)
+	for _, c := range []struct {
+		n       int64
+		desk    string
+		ms      int64
+		why     string
+		officer bool
+	}{
+		{25, legal, at(14) + year, directory.StaleAge, false},
+		{26, legal, at(26), directory.StaleRevoked, true},
+		{32, legal, at(14) + year + day, directory.StaleRevoked, true},
+		{32, rep, end, directory.StaleAge, false},
+	} {
+		s, stale := golden(t).now().At(c.n).Staleness(c.desk, c.ms)
+		if !stale || s.Why != c.why || (s.Officer != "") != c.officer {
+			t.Errorf("%d: %+v, want %s", c.n, s, c.why)
+		}
+	}
+}
+
+// A package is whose the epoch says that named it first; an escrow file is nobody's.
+func TestWrappedAs(t *testing.T) {
+	w := randomBase(t)
+	x, reg := id("d", "A/x"), []string{"A/registrar/1", "A/registrar/2"}
+	one, two := id("u", "A/officer/1"), id("u", "A/officer/2")
+	w.do(enrol("A", "A/officer/2", "member"), reg...)
+	w.do(&directory.DeskMembers{D: x, Members: []string{one, two}}, reg...)
+	packages := pkg("A/officer/1", "A/officer/2")
+	w.do(&directory.DeskEpoch{D: x, E: 1, RK: hash("rk"), Why: "first", Pkg: packages, Esc: escrow()}, "A/officer/1")
+	before := w.now().N()
+	stolen := []directory.Package{{Key: packages[0].Key, SHA256: packages[1].SHA256}, {Key: packages[1].Key, SHA256: packages[0].SHA256}}
+	w.do(&directory.DeskEpoch{D: x, E: 2, RK: hash("rk2"), Why: "yearly", Pkg: stolen, Esc: escrow()}, "A/officer/1")
+	for _, p := range packages {
+		if got, ok := w.now().WrappedAs(p.SHA256); !ok || got != (directory.Wrapped{D: x, E: 1, Key: p.Key}) {
+			t.Errorf("%+v %v", got, ok)
+		}
+		if _, ok := w.now().At(before - 1).WrappedAs(p.SHA256); ok {
+			t.Error("known before it was named")
+		}
+	}
+	for _, e := range escrow() {
+		if got, ok := w.now().WrappedAs(e.SHA256); !ok || got.Key != "" {
+			t.Errorf("escrow: %+v %v", got, ok)
+		}
+	}
+	if _, ok := w.now().WrappedAs(hash("nobody's")); ok {
+		t.Error("known though nobody named it")
 	}
 }
 
