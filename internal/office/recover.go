@@ -28,6 +28,7 @@ var (
 type EscrowStep struct {
 	evidence.EscrowStep
 	Standing ledger.Standing
+	DirN     int64 // size of the directory under which it was recorded
 }
 
 // EscrowTrail reads all that ever happened to the escrow of a desk, oldest first.
@@ -74,7 +75,7 @@ func (o *Office) EscrowTrail(ctx context.Context, desk string) ([]EscrowStep, er
 // escrowStep decodes a leaf and wants a custodian of the time to have signed it.
 func (o *Office) escrowStep(f FeedItem) (EscrowStep, error) {
 	step, err := evidence.EscrowStepOf(f.M, f.P)
-	s := EscrowStep{EscrowStep: step, Standing: f.Standing}
+	s := EscrowStep{EscrowStep: step, Standing: f.Standing, DirN: f.M.DirN}
 	if err != nil || step.Release != nil {
 		return s, err
 	}
@@ -118,6 +119,7 @@ type ReleaseFound struct {
 	Opened  int64    `json:"opened,omitempty"`  // when she said so, ms
 
 	data     *evidence.ReleasedData
+	asked    int64           // size of the directory under which the first of its requests was recorded
 	Standing ledger.Standing `json:"standing"`
 }
 
@@ -128,8 +130,9 @@ func (r *ReleaseFound) InForce(now int64) bool { return r != nil && now < r.Unti
 func (o *Office) Recoveries(trail []EscrowStep) []Recovery {
 	var all []Recovery
 	var plain []evidence.EscrowStep
+	asked := map[int64]int64{}
 	for _, s := range trail {
-		plain = append(plain, s.EscrowStep)
+		plain, asked[s.Idx] = append(plain, s.EscrowStep), s.DirN
 		at := slices.IndexFunc(all, func(r Recovery) bool { return r.EscrowAsk.Equal(s.Ask) })
 		var r Recovery
 		if at >= 0 {
@@ -139,7 +142,11 @@ func (o *Office) Recoveries(trail []EscrowStep) []Recovery {
 			inst, _ := o.Directory().Institution(o.Directory().InstOfDesk(s.Ask.Desk))
 			r = Recovery{EscrowAsk: *s.Ask, Need: inst.Custodians.K}
 		}
-		all = append(all, r.after(s))
+		r = r.after(s)
+		if s.Release != nil {
+			r.Release.asked = asked[s.Release.Requests[0].Idx]
+		}
+		all = append(all, r)
 	}
 	for i := range all {
 		all[i].Asked = []string{}

@@ -120,6 +120,10 @@ func (o *Office) conclude(ctx context.Context, packFamily string, t *Turn, found
 			return err
 		}
 		to, _ := o.Directory().Officer(t.Officer)
+		if seen, _ := o.Directory().At(t.Release.asked).Officer(t.Officer); seen.KeyID != to.KeyID || seen.Rcp != to.Rcp {
+			return &Refused{Code: "escrow_officer", Desk: t.Desk,
+				Detail: fmt.Sprintf("officer %s got another key since custodians compared hers", t.Officer)}
+		}
 		gift, err := sealGift(to.Rcp, t.Desk, found)
 		if err != nil {
 			return err

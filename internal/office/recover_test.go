@@ -534,6 +534,67 @@ func TestOpenEscrowInterrupted(t *testing.T) {
 	}
 }
 
+// TestOfficerOfTheRelease: keys go to the key that custodians compared on paper. If
+// registrars give the officer another one meanwhile, it gets nothing.
+func TestOfficerOfTheRelease(t *testing.T) {
+	r := withRecovery(t)
+	ctx := t.Context()
+	ask := r.released(evidence.PurposeRecovery, 0, 1)
+	first, err := r.cust[0].OpenEscrow(ctx, "rs-a", ask, nil, nil)
+	check(t, err)
+	check(t, r.desk.Officers[0].Replace(ctx))
+	check(t, r.w.Published(ctx))
+	var refused *office.Refused
+	_, err = r.cust[1].OpenEscrow(ctx, "rs-a", ask, first.Next, func([]byte) error { t.Error("keys were given away"); return nil })
+	if !errors.As(err, &refused) || refused.Code != "escrow_officer" {
+		t.Errorf("%v, want escrow_officer", err)
+	}
+	check(t, r.desk.Officers[0].Revoke(ctx, "lost"))
+	check(t, r.w.Published(ctx))
+	if _, err = r.cust[1].OpenEscrow(ctx, "rs-a", ask, first.Next, nil); !errors.As(err, &refused) {
+		t.Errorf("a revoked officer: %v", err)
+	}
+}
+
+// TestSeveralKeys recovers two keys at once, and keeps them only if both can be kept.
+func TestSeveralKeys(t *testing.T) {
+	r := withRecovery(t)
+	ctx := t.Context()
+	r.rotate(0, 1)
+	second := r.send()
+	r.loseAll()
+	ask := r.ask(evidence.PurposeRecovery)
+	ask.Epochs = nil
+	full, err := r.cust[0].AskEscrow(ctx, "rs-a", ask, "keys-lost")
+	check(t, err)
+	if !slices.Equal(full.Epochs, []int64{2, 3}) {
+		t.Fatalf("asked for %v", full.Epochs)
+	}
+	again, err := r.cust[2].AskEscrow(ctx, "rs-a", ask, "keys-lost")
+	check(t, err)
+	if !slices.Equal(again.Epochs, full.Epochs) {
+		t.Fatalf("the second asked for %v", again.Epochs)
+	}
+	check(t, r.w.Published(ctx))
+	turn, gift := r.turns(full, 0, 2)
+	if !slices.Equal(turn.Proven, []int64{2, 3}) {
+		t.Fatalf("proven %v", turn.Proven)
+	}
+	officer := computerOf(t, r.w, r.desk, 0)
+	p := officer.start()
+	got, err := p.AcceptRecovered(ctx, gift)
+	check(t, err)
+	if !slices.Equal(got.Fresh, []int64{2, 3}) || officer.kept == 0 {
+		t.Errorf("%+v, kept %d times", got, officer.kept)
+	}
+	// Killed after that: what is in the file is enough.
+	p = officer.start()
+	for _, msg := range []string{r.msg, second} {
+		_, err := p.Read(ctx, r.desk.ID, msg)
+		check(t, err)
+	}
+}
+
 // TestHandoverOfOthers: a file of another release, or changed on the way.
 func TestHandoverOfOthers(t *testing.T) {
 	r := withRecovery(t)
