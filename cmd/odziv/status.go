@@ -129,6 +129,9 @@ func (a *statusAnswer) print(w io.Writer, s *session) {
 		fmt.Fprintf(w, "desk       %s  %s  %s\n", d, s.called(d), s.keyOf(d))
 	}
 	s.printDue(w, a.Recovery)
+	if n := len(s.Unexpected("")); n > 0 {
+		fmt.Fprintf(w, "readers    %d changes of who reads wait for you: odziv directory watch\n", n)
+	}
 	for i, c := range a.Changes {
 		label := "changes"
 		if i > 0 {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -488,4 +489,32 @@ func TestHistoryOfPastKeys(t *testing.T) {
 	if log.FeedRead != (r.desk.ID == other.desk) || !log.FeedRead && len(log.Shared) != 0 {
 		t.Errorf("another desk reads %+v", log.Shared)
 	}
+}
+
+// Programs that use one folder at once lose nothing of what either accepts.
+func TestAcceptedAtOnce(t *testing.T) {
+	w := open(t)
+	d := desk(t, w, "swc-kraljevo", "legal")
+	for range 4 {
+		_, err := d.Enrol(t.Context(), "member")
+		check(t, err)
+	}
+	dir := t.TempDir()
+	first, second := at(t, w, d, 0, dir), at(t, w, d, 1, dir)
+	list := waiting(t, first, "desk.members", "desk.members", "desk.members", "desk.members")
+	waiting(t, second, "desk.members", "desk.members", "desk.members", "desk.members")
+	var group sync.WaitGroup
+	errs := make(chan error, 8)
+	for _, c := range list {
+		for _, p := range []*program{first, second} {
+			group.Go(func() { _, err := p.Accept(c.Idx); errs <- err })
+		}
+		group.Go(func() { first.Unexpected("") })
+	}
+	group.Wait()
+	for range 8 {
+		check(t, <-errs)
+	}
+	waiting(t, at(t, w, d, 0, dir))
+	waiting(t, at(t, w, d, 1, dir))
 }
