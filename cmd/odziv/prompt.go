@@ -235,7 +235,7 @@ func (p *prompt) do(line string) (end bool) {
 // tell shows an error that is not a command's.
 func (p *prompt) tell(err error) {
 	root := &cobra.Command{Use: "odziv", RunE: func(*cobra.Command, []string) error { return err }}
-	root.SetArgs(nil)
+	root.SetArgs([]string{})
 	p.note(cli.Line(context.Background(), root, nil, explain))
 }
 

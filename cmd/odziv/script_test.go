@@ -34,7 +34,8 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"odziv": main
 //	                      home per officer in homes/, and start its server
 //	address               choose an address for a server, $ADDRESS, and ids $INST, $DESK
 //	setup HOME FLAG…      odziv enroll into a folder, with a keystore of demonstrations;
-//	                      $HOME_PUBLIC and $HOME_OFFICER tell whose it is
+//	                      $HOME_PUBLIC, $HOME_PRINT (its fingerprint) and
+//	                      $HOME_OFFICER tell whose it is
 //	fill FILE             put the script's variables into a file
 //	between, network …    put a network that fails before the server: see [network]
 //	random FILE BYTES     write a file
@@ -45,12 +46,17 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"odziv": main
 //	watch Q N [asleep]    let N witnesses cosign, any Q of them a quorum: see [watchmen]
 //	asleep NAME…          let exactly these of them not answer
 //	files N PATTERN       so many files match, and others cannot read them
+//	vault …             an institution's Vault: see [vaults]
 //	members WHAT LIST…    the last standard output is one JSON object (or, with
 //	                      WHAT = each, a list of them) with exactly these members
 func TestScripts(t *testing.T) {
 	bin := t.TempDir()
 	build(t, bin, "odzivd", "odziv-verify")
 	worlds := newWorlds(t)
+	repository, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -64,6 +70,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PATH", bin+string(filepath.ListSeparator)+env.Getenv("PATH"))
 			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("REPOSITORY", repository)
 			env.Setenv("ODZIV_PASSPHRASE_FILE", filepath.Join(env.WorkDir, "passphrase"))
 			now := time.Now().UnixMilli()
 			for name, ms := range map[string]int64{"NOW": now, "SOON": now + 4_000, "LATER": now + 90*24*3600_000} {
@@ -96,6 +103,7 @@ func TestScripts(t *testing.T) {
 			"watch":   watch,
 			"asleep":  asleep,
 			"files":   countFiles,
+			"vault":   (&vaults{t}).command(),
 		},
 	})
 }
@@ -139,6 +147,7 @@ func setup(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &a))
 	ts.Setenv(args[0]+"_PUBLIC", encode64(a.Public))
 	ts.Setenv(args[0]+"_OFFICER", a.Officer)
+	ts.Setenv(args[0]+"_PRINT", a.Fingerprint)
 	secret, err := passphraseFrom(words)
 	ts.Check(err)
 	keys, err := keystore.Open(a.Keystore, secret, keystore.Options{Demo: true})

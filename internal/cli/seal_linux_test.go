@@ -61,7 +61,7 @@ func sealedProgram(t *testing.T) {
 		fmt.Printf("core %d %d\ndumpable %d\n", limit.Cur, limit.Max, dumpable)
 		return errors.Join(err, prctlErr)
 	}}
-	root.SetArgs(nil)
+	root.SetArgs([]string{})
 	if code := Run(root, nil); code != OK {
 		t.Fatalf("exit %d", code)
 	}
