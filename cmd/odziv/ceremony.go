@@ -66,7 +66,8 @@ fingerprint. New delegates are named with odziv ceremony policy.`,
 
 // pick finds the one key id among some that a key file, a key id or the
 // beginning of a fingerprint names.
-func pick(named string, ids []string, what string) (string, error) {
+func pick(typed string, ids []string, what string) (string, error) {
+	named := typed
 	if data, err := cli.ReadFile(named, ceremony.MaxFile); err == nil {
 		k, err := ceremony.ParseKey(data)
 		if err != nil {
@@ -88,7 +89,7 @@ func pick(named string, ids []string, what string) (string, error) {
 	for i, id := range ids {
 		known[i] = ceremony.Short(ceremony.DigestOf(id))
 	}
-	return "", cli.Hint(fmt.Errorf("%.40q is no %s", named, what), "name a key.json or at least the first two groups of a fingerprint; there are: %s", strings.Join(known, ", "))
+	return "", cli.Hint(fmt.Errorf("%.40q is no %s", typed, what), "name a key.json or at least the first two groups of a fingerprint; there are: %s", strings.Join(known, ", "))
 }
 
 func packCommand() *cobra.Command {

@@ -360,10 +360,13 @@ func (g *gathering) readPlan(file string, demo bool) error {
 	if p.V != ceremony.Version || p.Demo != demo {
 		return cli.Hint(fmt.Errorf("%s: v is %d and demo is %v", file, p.V, p.Demo), "v is 1, and a plan with demo goes with --demo")
 	}
-	for role, seats := range map[string][]ceremony.Seat{ceremony.Council: p.Council, ceremony.Delegate: p.Delegates} {
-		for i := range seats {
-			if err := g.planned(&seats[i], role, filepath.Dir(file)); err != nil {
-				return fmt.Errorf("%s: %s %d: %w", file, role, i+1, err)
+	for _, kind := range []struct {
+		role  string
+		seats []ceremony.Seat
+	}{{ceremony.Council, p.Council}, {ceremony.Delegate, p.Delegates}} {
+		for i := range kind.seats {
+			if err := g.planned(&kind.seats[i], kind.role, filepath.Dir(file)); err != nil {
+				return fmt.Errorf("%s: %s %d: %w", file, kind.role, i+1, err)
 			}
 		}
 	}

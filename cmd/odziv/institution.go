@@ -346,7 +346,7 @@ func (s *session) admit(a *asker, file, name string, f forward) error {
 // instLine is a line of the list of institutions.
 type instLine struct {
 	Inst       string `json:"inst"`
-	Name       string `json:"name,omitempty"`
+	Name       string `json:"name"`
 	Type       string `json:"type"` // "" until its first profile
 	Until      int64  `json:"until"`
 	K          int    `json:"k"` // of Roots decide
@@ -354,8 +354,8 @@ type instLine struct {
 	Registrars int    `json:"registrars"`
 	Custodians int    `json:"custodians"`
 	Observer   bool   `json:"observer"`
-	Pred       string `json:"pred,omitempty"`
-	Next       string `json:"next,omitempty"` // what it lacks
+	Pred       string `json:"pred"`
+	Next       string `json:"next"` // what it lacks, "" if nothing
 }
 
 func listInstitutionsCommand() *cobra.Command {

@@ -278,15 +278,15 @@ func orNone(list []string) []string {
 // officerLine is a line of the list of officers.
 type officerLine struct {
 	Officer string   `json:"officer"`
-	Label   string   `json:"label,omitempty"`
+	Label   string   `json:"label"`
 	Roles   []string `json:"roles"`
 	From    int64    `json:"from"`
 	Until   int64    `json:"until"`
 	Desks   []string `json:"desks"`
 	Key     string   `json:"key"`
 	Revoked int64    `json:"revoked"` // 0 if not
-	Reason  string   `json:"reason,omitempty"`
-	Next    string   `json:"next,omitempty"`
+	Reason  string   `json:"reason"`
+	Next    string   `json:"next"`
 }
 
 // soon is when a term is about to end, in ms: thirty days.
