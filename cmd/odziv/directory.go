@@ -15,7 +15,7 @@ func directoryCommand() *cobra.Command {
 		Long: `directory lists institutions and desks as this program verified them: every entry
 was replayed and the whole compared with the signed checkpoint. Names are those of
 names.json; the directory itself holds none.`,
-		Example: "  odziv directory\n  odziv directory propose enrol-request.json\n  odziv directory rotate\n  odziv directory acknowledge\n  odziv directory grant u_5m7wq3rtu6u5hf7v2zkgqxk3ja",
+		Example: "  odziv directory\n  odziv directory propose enrol-request.json\n  odziv directory rotate\n  odziv directory acknowledge\n  odziv directory grant u_5m7wq3rtu6u5hf7v2zkgqxk3ja\n  odziv directory watch\n  odziv directory history ppo-nis.registry",
 		RunE:    listDirectory,
 	}
 	cmd.AddCommand(proposeCommand(), signCommand(), rotateCommand(), acknowledgeCommand(), disputeCommand(), shareCommand(), forgetCommand(), genesisCommand(), watchCommand(), acceptCommand(), historyCommand())
