@@ -34,11 +34,14 @@ func (s *session) recoveriesDue() ([]recoveryDue, error) {
 	list := []recoveryDue{}
 	dir := s.Directory()
 	for _, inst := range s.Houses() {
-		r, err := s.RecoveryOf(s.cmd.Context(), inst)
+		mine, all := s.looksAfter(inst)
+		if !all && len(mine) == 0 {
+			continue
+		}
+		r, err := s.RecoveryOf(s.cmd.Context(), inst, mine...)
 		if err != nil {
 			return nil, err
 		}
-		mine, all := s.looksAfter(inst)
 		if r.K == 0 {
 			if all {
 				list = append(list, recoveryDue{What: dueCustodians})
@@ -46,7 +49,7 @@ func (s *session) recoveriesDue() ([]recoveryDue, error) {
 			continue
 		}
 		for _, d := range r.Desks {
-			if _, ok := dir.ActiveEpoch(d.Desk); ok && (all || slices.Contains(mine, d.Desk)) {
+			if _, ok := dir.ActiveEpoch(d.Desk); ok {
 				list = append(list, deskDue(&d, s.Now())...)
 			}
 		}
@@ -54,7 +57,8 @@ func (s *session) recoveriesDue() ([]recoveryDue, error) {
 	return list, nil
 }
 
-// looksAfter is for which desks these keys act, or whether for all of an institution.
+// looksAfter is for which desks these keys act, or whether for all of an institution:
+// then it names none.
 func (s *session) looksAfter(inst string) (desks []string, all bool) {
 	dir := s.Directory()
 	me, err := s.Me()
@@ -64,7 +68,10 @@ func (s *session) looksAfter(inst string) (desks []string, all bool) {
 	}
 	head := slices.ContainsFunc(dir.DesksOf(me.U), func(d string) bool { desk, _ := dir.Desk(d); return desk.Fn == "head" })
 	registrar := slices.ContainsFunc(dir.Registrars(inst), func(k ed25519.PublicKey) bool { return k.Equal(me.Key) })
-	return dir.DesksOf(me.U), head || registrar
+	if head || registrar {
+		return nil, true
+	}
+	return dir.DesksOf(me.U), false
 }
 
 func deskDue(d *office.DeskRecovery, now int64) []recoveryDue {

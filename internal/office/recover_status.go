@@ -52,11 +52,11 @@ type InstRecovery struct {
 	Desks      []DeskRecovery    `json:"desks"`
 }
 
-// RecoveryOf tells how an institution stands: which desks have an escrow that its
-// custodians of today can open, what they ask for now, and when it was last proven
+// RecoveryOf tells how an institution stands, or how some of its desks do, none
+// being all: which desks have an escrow that its custodians of today can open, what they ask for now, and when it was last proven
 // that it works. What the exchange does not show to this program is said to be
 // hidden.
-func (o *Office) RecoveryOf(ctx context.Context, inst string) (InstRecovery, error) {
+func (o *Office) RecoveryOf(ctx context.Context, inst string, desks ...string) (InstRecovery, error) {
 	if err := o.Sync(ctx); err != nil {
 		return InstRecovery{}, err
 	}
@@ -71,7 +71,7 @@ func (o *Office) RecoveryOf(ctx context.Context, inst string) (InstRecovery, err
 		all.Custodians = append(all.Custodians, CustodianRecord{Seat: seat, Key: key, Me: key != "" && key == o.me(), Stale: true})
 	}
 	for _, d := range dir.DesksOfInst(inst) {
-		if !dir.DeskOpen(d, o.Now()) {
+		if !dir.DeskOpen(d, o.Now()) || len(desks) > 0 && !slices.Contains(desks, d) {
 			continue
 		}
 		desk, err := o.deskRecovery(ctx, d, i.Custodians, all.Custodians)
@@ -167,27 +167,3 @@ func (o *Office) Houses() []string {
 	}
 	return list
 }
-
-// Remind says in codes what is missing for the recovery of the officer's own desks,
-// without asking the exchange: that needs [Office.RecoveryOf].
-func (o *Office) Remind() []Caution {
-	me, err := o.Me()
-	if err != nil {
-		return nil
-	}
-	dir := o.Directory()
-	inst, _ := dir.Institution(me.Inst)
-	if inst.Custodians.K == 0 {
-		return nil
-	}
-	var list []Caution
-	for _, d := range dir.DesksOf(me.U) {
-		if epoch, ok := dir.ActiveEpoch(d); ok && !dir.EscrowCurrent(epoch) {
-			list = append(list, Caution{Code: CautionNoEscrow, Desk: d})
-		}
-	}
-	return list
-}
-
-// CautionNoEscrow: the custodians of today cannot recover the present key of Desk.
-const CautionNoEscrow = "no-escrow"
