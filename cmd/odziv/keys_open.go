@@ -165,19 +165,42 @@ func askSecret(cmd *cobra.Command, prompt string) (secret keystore.Secret, typed
 		secret, err = passphraseFrom(file)
 		return secret, false, err
 	}
-	secret, err = askTerminal(prompt)
+	secret, err = askTerminal(cmd.Context(), prompt)
 	return secret, true, err
 }
 
-// askTerminal reads a line that is not shown.
-func askTerminal(prompt string) (keystore.Secret, error) {
-	if !term.IsTerminal(int(os.Stdin.Fd())) {
+// askTerminal reads a line that is not shown. An interruption ends it, but not in a
+// session: whoever reads on there would take the next line typed.
+func askTerminal(ctx context.Context, prompt string) (keystore.Secret, error) {
+	fd := int(os.Stdin.Fd())
+	if !term.IsTerminal(fd) {
 		return keystore.Secret{}, cli.Hint(errors.New("there is no terminal to ask for the passphrase"), "name a file with --passphrase-file")
 	}
+	defer silence(fd)()
 	fmt.Fprint(os.Stderr, prompt)
-	text, err := term.ReadPassword(int(os.Stdin.Fd()))
-	fmt.Fprintln(os.Stderr)
-	return keystore.Typed(string(text)), err
+	defer fmt.Fprintln(os.Stderr)
+	interrupted := ctx.Done()
+	if _, session := ctx.Value(heldKey{}).(*held); session {
+		interrupted = nil
+	}
+	typed := make(chan keystore.Secret, 1)
+	failed := make(chan error, 1)
+	go func() {
+		text, err := term.ReadPassword(fd)
+		if err != nil {
+			failed <- err
+			return
+		}
+		typed <- keystore.Typed(string(text))
+	}()
+	select {
+	case secret := <-typed:
+		return secret, nil
+	case err := <-failed:
+		return keystore.Secret{}, err
+	case <-interrupted:
+		return keystore.Secret{}, context.Canceled
+	}
 }
 
 // sameKeys wants what is in memory to be what was read back.

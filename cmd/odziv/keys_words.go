@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -23,7 +24,7 @@ import (
 func newWords(cmd *cobra.Command, file string, own bool) (words keystore.Secret, undo func(), err error) {
 	undo = func() {}
 	if own {
-		words, err = ownWords()
+		words, err = ownWords(cmd.Context())
 		return words, undo, err
 	}
 	words = keystore.GeneratePassphrase()
@@ -72,12 +73,12 @@ func typedBack(in io.Reader, say io.Writer, words keystore.Secret) error {
 }
 
 // ownWords reads a passphrase of somebody's own, twice.
-func ownWords() (keystore.Secret, error) {
-	first, err := askTerminal("new passphrase: ")
+func ownWords(ctx context.Context) (keystore.Secret, error) {
+	first, err := askTerminal(ctx, "new passphrase: ")
 	if err != nil {
 		return first, err
 	}
-	second, err := askTerminal("the same once more: ")
+	second, err := askTerminal(ctx, "the same once more: ")
 	if err != nil {
 		return first, err
 	}

@@ -91,6 +91,7 @@ func newPrompt(cmd *cobra.Command, after time.Duration) (*prompt, error) {
 	if _, ok := cmd.Context().Value(heldKey{}).(*held); ok {
 		return nil, cli.UsageError("you are in a session already")
 	}
+	cmd.SetContext(context.WithoutCancel(cmd.Context())) // an interruption is for the command under way
 	p := &prompt{cmd: cmd, home: home, after: after, terminal: term.IsTerminal(int(os.Stdin.Fd())), console: newConsole(cmd.InOrStdin()), ended: make(chan os.Signal, 1)}
 	p.desk, _ = cmd.Flags().GetString("desk")
 	p.lock = keystore.NewLock(after, keystore.LockClock{Now: time.Now, AfterFunc: func(d time.Duration, f func()) func() {
