@@ -100,7 +100,7 @@ func newInstallation(t *testing.T, super []string, pairs ...string) *installatio
 		pairs = append(pairs, top, m.root+top)
 	}
 	in.rewrite = strings.NewReplacer(append(pairs, "runuser -u odziv -- ", "", "runuser -u postgres -- ", "env "+strings.Join(super, " ")+" ", "--owner odziv", "--owner root",
-		"chown root:odziv", "chown root:root", "chown odziv:odziv", "chown root:root", "--listen :443", fmt.Sprintf("--listen 127.0.0.1:%d", m.port), "%d/", m.path("run/credentials")+"/",
+		"-o postgres -g postgres ", "", "chown root:odziv", "chown root:root", "chown odziv:odziv", "chown root:root", "--listen :443", fmt.Sprintf("--listen 127.0.0.1:%d", m.port), "%d/", m.path("run/credentials")+"/",
 		"127.0.0.1:8443", fmt.Sprintf("127.0.0.1:%d", m.port))...)
 	in.env = append(os.Environ(), "PATH="+m.path("usr/local/bin")+":"+os.Getenv("PATH"))
 	return in

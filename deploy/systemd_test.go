@@ -193,6 +193,10 @@ func (m *machine) command(unit string) (env, words []string) {
 		if text, ok := strings.CutPrefix(line, "Environment="); ok {
 			env = append(env, m.place.Replace(text))
 		}
+		if text, ok := strings.CutPrefix(line, "LoadCredential="); ok {
+			name, from, _ := strings.Cut(text, ":")
+			write(m.t, m.path("run/credentials", name), read(m.t, m.place.Replace(from)))
+		}
 	}
 	if len(words) == 0 {
 		m.t.Fatalf("%s has no ExecStart", unit)
@@ -200,11 +204,17 @@ func (m *machine) command(unit string) (env, words []string) {
 	return append(env, "PATH="+tools(m.t)+":"+os.Getenv("PATH")), words
 }
 
-// serve starts what a unit's ExecStart says and waits until it serves.
-func (m *machine) serve(unit string) *daemon {
+// start starts what a unit's ExecStart says, and more.
+func (m *machine) start(unit string, more ...string) *daemon {
 	m.t.Helper()
 	env, words := m.command(unit)
-	d := start(m.t, env, words[0], words[1:]...)
+	return start(m.t, env, words[0], append(words[1:], more...)...)
+}
+
+// serve starts a server and waits until it serves.
+func (m *machine) serve(unit string) *daemon {
+	m.t.Helper()
+	d := m.start(unit)
 	d.says(m.t, "odzivd: serving")
 	return d
 }
@@ -213,8 +223,15 @@ func (m *machine) serve(unit string) *daemon {
 // that another unit makes are found here.
 func TestUnitsRun(t *testing.T) {
 	m := newMachine(t)
-	begin(t, m.path("var/lib/odziv"))
+	genesis := begin(t, m.path("var/lib/odziv"))
 	server := m.serve("odzivd.service")
+	run(t, nil, filepath.Join(tools(t), "odziv"), "--demo", "observe", "init", "--home", m.path("var/lib/odziv-observer"), "--url", fmt.Sprintf("http://127.0.0.1:%d", m.port),
+		"--genesis", genesis, "--inst", "i_aaaaaaaaaaaaaaaaaaaaaaaaaa", "--name", "observer.example", "--new-passphrase-file", m.path("etc/odziv/observer.pass"))
+	observer := m.start("odziv-observe.service", "--demo") // its genesis is one of a rehearsal
+	observer.says(t, "odziv: ")
+	if said := observer.output(); !strings.Contains(said, "observing") {
+		t.Errorf("the observer says %s", said)
+	}
 	until(t, "doctor", func() error { // until the first checkpoint is there
 		env, words := m.command("odzivd-doctor.service")
 		out, err := try(env, words[0], words[1:]...)

@@ -447,10 +447,18 @@ func TestApplyTwiceAndWeakened(t *testing.T) {
 	refused(operator, "exportable = true")
 }
 
+// The scripts beside apply.sh, each on what the one before left.
+func TestVaultScripts(t *testing.T) {
+	s := operatorVault(t)
+	t.Run("without rights", func(t *testing.T) { refusesWithoutRights(t, s) })
+	t.Run("deliver", func(t *testing.T) { delivers(t, s) })
+	t.Run("deliver to another account", func(t *testing.T) { deliversToAnotherAccount(t, s) })
+	t.Run("audit", func(t *testing.T) { audits(t, s) })
+}
+
 // A token that may too little, and a Vault that does not answer, are told apart from
 // a Vault with nothing in it.
-func TestApplyRefusesWithoutRights(t *testing.T) {
-	s := operatorVault(t)
+func refusesWithoutRights(t *testing.T, s *vaulttest.Server) {
 	for name, env := range map[string][]string{
 		"a token of nobody's":   append(s.Env(), "VAULT_TOKEN=hvs.nobody"),
 		"a token with too few":  append(s.Env(), "VAULT_TOKEN="+token(t, s, "odziv-signer")),
@@ -467,8 +475,7 @@ func TestApplyRefusesWithoutRights(t *testing.T) {
 }
 
 // The audit file is on once, and never in clear.
-func TestAudit(t *testing.T) {
-	s := operatorVault(t)
+func audits(t *testing.T, s *vaulttest.Server) {
 	file := filepath.Join(t.TempDir(), "audit.log")
 	script(t, s, true, "audit.sh", file)
 	if out := script(t, s, true, "audit.sh", file); !strings.Contains(out, "nothing to do") {
@@ -488,8 +495,7 @@ func TestAudit(t *testing.T) {
 
 // deliver.sh brings two files, each to be opened once; leaves fresh ones alone;
 // replaces old ones and links.
-func TestDeliver(t *testing.T) {
-	s := operatorVault(t)
+func delivers(t *testing.T, s *vaulttest.Server) {
 	to := filepath.Join(t.TempDir(), "vault")
 	if err := os.Mkdir(to, 0o700); err != nil {
 		t.Fatal(err)
@@ -555,11 +561,10 @@ func TestDeliver(t *testing.T) {
 }
 
 // As root, the files are written as the account that owns the folder.
-func TestDeliverToAnotherAccount(t *testing.T) {
+func deliversToAnotherAccount(t *testing.T, s *vaulttest.Server) {
 	if os.Geteuid() != 0 {
 		t.Fatal("hint: run as root: only root delivers to another account")
 	}
-	s := operatorVault(t)
 	to, err := os.MkdirTemp("/tmp", "odziv-deliver-")
 	if err != nil {
 		t.Fatal(err)
@@ -568,7 +573,14 @@ func TestDeliverToAnotherAccount(t *testing.T) {
 	if out, err := exec.Command("chown", "nobody", to).CombinedOutput(); err != nil {
 		t.Fatalf("%s", out)
 	}
-	cmd := exec.Command("bash", "vault/deliver.sh", "--to", to, "--owner", "nobody")
+	if err := os.Chmod(to, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	// With no more of root's rights than the unit leaves it.
+	if !strings.Contains(read(t, "systemd/odziv-deliver.service"), "\nCapabilityBoundingSet=CAP_SETUID CAP_SETGID\n") {
+		t.Error("the unit leaves it others")
+	}
+	cmd := exec.Command("setpriv", "--bounding-set=-all,+setuid,+setgid", "--inh-caps=-all", "--no-new-privs", "bash", "vault/deliver.sh", "--to", to, "--owner", "nobody")
 	cmd.Env = append(s.Env(), "VAULT_TOKEN="+token(t, s, "odziv-deliver"))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -3,6 +3,7 @@ package deploy
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -193,11 +194,15 @@ func council(t *testing.T, printed, file string) {
 	write(t, file, string(leaf))
 }
 
-// begin makes the folder of a server and begins its ledger.
-func begin(t *testing.T, dir string, flags ...string) { t.Helper(); beginAs(t, dir, "", flags...) }
+// begin makes the folder of a server and begins its ledger. It returns the hash of
+// the genesis.
+func begin(t *testing.T, dir string, flags ...string) (genesis string) {
+	t.Helper()
+	return beginAs(t, dir, "", flags...)
+}
 
 // beginAs is begin through another login of the database.
-func beginAs(t *testing.T, dir, installer string, flags ...string) {
+func beginAs(t *testing.T, dir, installer string, flags ...string) (hash string) {
 	t.Helper()
 	odzivd := filepath.Join(tools(t), "odzivd")
 	cmd := exec.Command(odzivd, append([]string{"init", "--dir", dir, "--host", "exchange.example.rs", "--json"}, flags...)...)
@@ -214,4 +219,5 @@ func beginAs(t *testing.T, dir, installer string, flags ...string) {
 		args = append(args, "--db", installer)
 	}
 	run(t, nil, odzivd, args...)
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(read(t, genesis))))
 }

@@ -255,3 +255,42 @@ func TestReasonOfAnAuthority(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Doctor reads what the listener would show, a chain or what ACME keeps, and says
+// when it ends.
+func TestDoctorLooksAtCertificates(t *testing.T) {
+	now := time.Now()
+	for name, c := range map[string]struct {
+		from, until time.Time
+		level       string
+	}{
+		"good":    {now.AddDate(0, 0, -1), now.AddDate(0, 3, 0), "ok"},
+		"soon":    {now.AddDate(-1, 0, 0), now.AddDate(0, 0, 3), "warn"},
+		"expired": {now.AddDate(-1, 0, 0), now.AddDate(0, 0, -1), "fail"},
+	} {
+		dir := t.TempDir()
+		cert, key := issue(t, 1, c.from, c.until)
+		chain := filepath.Join(dir, "chain.pem")
+		replace(t, chain, cert)
+		acmeDir := filepath.Join(dir, "acme")
+		if err := os.Mkdir(acmeDir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		replace(t, filepath.Join(acmeDir, "exchange.example.rs"), append(key, cert...))
+		replace(t, filepath.Join(acmeDir, "acme_account+key"), key)
+		d := &doctor{}
+		d.certificates(chain, acmeDir)
+		if len(d.lines) != 2 || d.lines[0].Level != c.level || d.lines[1].Level != c.level || d.failed != (c.level == "fail") {
+			t.Errorf("%s: %+v", name, d.lines)
+		}
+	}
+	d := &doctor{}
+	d.certificates(filepath.Join(t.TempDir(), "none.pem"), t.TempDir())
+	if len(d.lines) == 0 || !d.failed {
+		t.Errorf("no certificate at all: %+v", d.lines)
+	}
+	d = &doctor{}
+	if d.certificates("", ""); len(d.lines) != 0 {
+		t.Errorf("behind a proxy: %+v", d.lines)
+	}
+}

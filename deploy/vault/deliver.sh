@@ -25,13 +25,14 @@ while [[ $# -gt 0 ]]; do
   esac
   shift 2 || fail "an option lacks its value"
 done
-[[ -d "$to" ]] || fail "$to is no folder" "install -d -o odziv -g odziv -m 700 $to"
 [[ "$ttl" =~ ^[0-9]+$ && "$ttl" -ge 2 && "$ttl" -le 72 ]] || fail "--ttl $ttl is not 2 to 72 hours"
 if [[ -n "${ODZIV_DELIVER_TOKEN_FILE:-}" ]]; then VAULT_TOKEN="$(cat "$ODZIV_DELIVER_TOKEN_FILE")"; export VAULT_TOKEN; fi
 umask 077
 
-# as runs a command as the owner of the folder.
-as() { if [[ -n "$owner" && "$(id -un)" != "$owner" ]]; then runuser -u "$owner" -- "$@"; else "$@"; fi; }
+# as runs a command as the owner of the folder, into which root may not even look:
+# the unit leaves it no more than the right to become that account.
+as() { if [[ -n "$owner" && "$(id -un)" != "$owner" ]]; then setpriv --reuid "$owner" --regid "$(id -g "$owner")" --clear-groups --inh-caps=-all -- "$@"; else "$@"; fi; }
+as test -d "$to" || fail "$to is no folder${owner:+ of $owner}" "install -d -o ${owner:-odziv} -g ${owner:-odziv} -m 700 $to"
 
 vault token renew >/dev/null 2>&1 || vault token lookup >/dev/null 2>&1 || fail "the token of the delivery is not accepted, or Vault is sealed or away" "vault status; the exchange keeps what it has"
 reserve=$((ttl * 3)); if [[ $reserve -gt 72 ]]; then reserve=72; fi
