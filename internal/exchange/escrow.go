@@ -366,15 +366,17 @@ func (x *Exchange) mayWatchEscrow(c Caller, desk string) error {
 	return notFound()
 }
 
-// checkEscrow wants every escrow file that the directory names to be stored, whole:
-// there is no other copy, and a store that lost one would show it on the day it is
-// needed.
+// checkEscrow wants the escrow files of every desk's present key, and of a newer one,
+// to be stored whole: there is no other copy, and a store that lost one would show it
+// on the day it is needed. Of older keys nothing can be mended by anybody, so they
+// are left to rehearsals, which open them all.
 func checkEscrow(ctx context.Context, v View, dir *directory.State) ([]Finding, error) {
 	var found []Finding
 	for _, inst := range dir.Institutions() {
 		for _, d := range dir.DesksOfInst(inst) {
 			last, _ := dir.LatestEpoch(d)
-			for e := int64(1); e <= last.E; e++ {
+			active, _ := dir.ActiveEpoch(d)
+			for e := max(1, active.E); e <= last.E; e++ {
 				epoch, _ := dir.Epoch(d, e)
 				for _, f := range epoch.Esc {
 					data, ok, err := v.Package(ctx, f.SHA256)
