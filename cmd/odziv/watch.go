@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -67,7 +69,11 @@ more.`,
 				if fingerprint == "" {
 					return cli.UsageError("type the observer's fingerprint from the paper of your institution with --fingerprint")
 				}
-				if _, err := s.FollowObserver(observer, fingerprint); err != nil {
+				source, err := lasting(observer)
+				if err != nil {
+					return err
+				}
+				if _, err := s.FollowObserver(source, fingerprint); err != nil {
 					return err
 				}
 				s.takeExpected()
@@ -96,6 +102,14 @@ more.`,
 	cmd.Flags().StringVar(&fingerprint, "fingerprint", "", "of the observer, as it stands on paper")
 	cmd.Flags().StringVar(&write, "write", "", "write a signed list of what you accepted into this new file")
 	return cmd
+}
+
+// lasting is a source that is found from any folder.
+func lasting(source string) (string, error) {
+	if source == "" || strings.Contains(source, "://") {
+		return source, nil
+	}
+	return filepath.Abs(source)
 }
 
 func (s *session) writeAccepted(me directory.Officer, name string) error {
@@ -174,7 +188,7 @@ func (s *session) acceptChanges(indexes []int64, list string) ([]transparency.Ch
 	if list == "" {
 		return s.Accept(indexes...)
 	}
-	data, err := s.expectedFrom(list)
+	data, err := expectedFrom(s.cmd.Context(), list)
 	if err != nil {
 		return nil, err
 	}
@@ -185,16 +199,19 @@ func (s *session) acceptChanges(indexes []int64, list string) ([]transparency.Ch
 const maxExpectedFile = 256 << 10
 
 // expectedFrom reads a signed list from a file or an address.
-func (s *session) expectedFrom(source string) ([]byte, error) {
+func expectedFrom(ctx context.Context, source string) ([]byte, error) {
 	if !strings.Contains(source, "://") {
 		return cli.ReadFile(source, maxExpectedFile)
 	}
-	data, err := observe.Fetch(s.cmd.Context(), source)
+	data, err := observe.Fetch(ctx, source)
 	if err != nil {
 		return nil, &cli.Error{Err: err, Hint: "check the address; only https is spoken beyond this machine", Code: cli.Away}
 	}
 	return data, nil
 }
+
+// patience is how long a command waits for an observer that does not answer.
+const patience = 3 * time.Second
 
 // takeExpected asks the observer that this officer follows about changes that
 // wait. Nothing depends on its answer but whether they wait longer.
@@ -203,7 +220,9 @@ func (s *session) takeExpected() {
 	if !ok || follow.Source == "" || len(s.Unexpected("")) == 0 {
 		return
 	}
-	data, err := s.expectedFrom(follow.Source)
+	ctx, stop := context.WithTimeout(s.cmd.Context(), patience)
+	defer stop()
+	data, err := expectedFrom(ctx, follow.Source)
 	if err == nil {
 		_, err = s.AcceptList(data)
 	}
