@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -32,7 +31,7 @@ an institution's root. A folder that belongs to an exchange is left as it is.`,
 			if genesis, err = readGenesisHash(genesis); err != nil {
 				return err
 			}
-			if _, err := os.Stat(filepath.Join(home, keystoreFile)); err != nil {
+			if !isThere(filepath.Join(home, keystoreFile)) && !isThere(filepath.Join(home, vaultFile)) {
 				return cli.Hint(fmt.Errorf("%s holds no keystore", home), "make one with: odziv enroll")
 			}
 			demo, _ := cmd.Flags().GetBool("demo")

@@ -365,3 +365,28 @@ func TestRetire(t *testing.T) {
 		t.Errorf("again: %v", err)
 	}
 }
+
+// FuzzParseElsewhere: what is accepted is written the same again.
+func FuzzParseElsewhere(f *testing.F) {
+	k, err := Generate(testOwner, testCreated, demo)
+	if err != nil {
+		f.Fatal(err)
+	}
+	mustAdd(f, k, testDesk, 1)
+	good, err := k.Elsewhere()
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, seed := range [][]byte{good, good[:len(good)-1], nil, bytes.Replace(good, []byte("public"), []byte("seed"), 1), bytes.Replace(good, []byte("epoch 1"), []byte("epoch 01"), 1)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		got, err := ParseElsewhere(text, k.Signer())
+		if err != nil {
+			return
+		}
+		if again, err := got.Elsewhere(); err != nil || !bytes.Equal(again, text) {
+			t.Errorf("two spellings: %q, %v", text, err)
+		}
+	})
+}
