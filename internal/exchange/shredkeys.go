@@ -12,6 +12,7 @@ import (
 
 	"github.com/odziv/odziv/internal/shred"
 	"github.com/odziv/odziv/internal/statement"
+	"github.com/odziv/odziv/messaging"
 )
 
 // periodTerm is how long one period key wraps new shred keys, in ms. Its
@@ -225,6 +226,21 @@ func stillStored(ctx context.Context, s Scratch, msg string, stored []byte) erro
 	}
 	return refuse(Conflicting, "offset", "the upload was abandoned too long and begins anew: the part so far has 0 bytes").
 		hint("go on from offset 0")
+}
+
+// deliverable lets a desk sign for a message only while its key can be had: what
+// is signed for must be handed over. It decides nothing else, and says nothing
+// about a message that is not there.
+func (x *Exchange) deliverable(ctx context.Context, a *act) error {
+	r, ok := a.body.(*messaging.Retrieved)
+	if !ok {
+		return nil
+	}
+	_, _, err := x.shredKeyOf(ctx, r.Msg)
+	if refused, ok := AsRefusal(err); ok && refused.Class == Unavailable {
+		return refused
+	}
+	return nil
 }
 
 var errNoShredKey = errors.New("the message has no shred key")

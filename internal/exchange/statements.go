@@ -29,6 +29,9 @@ func (x *Exchange) SubmitStatement(ctx context.Context, c Caller, id string, bod
 	if a.head.ID != id {
 		return evidence.Item{}, refuse(Malformed, "malformed", "the path and the statement name different statements")
 	}
+	if err := x.deliverable(ctx, a); err != nil {
+		return evidence.Item{}, err
+	}
 	doc := StatementRow{ID: id, Digest: digestHex(body)}
 	return submitOne(ctx, x, c, nil, doc, func(s *section) (evidence.Item, error) { return s.recordAct(d, a) })
 }

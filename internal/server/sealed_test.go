@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/odziv/odziv/internal/scenario/demo"
 	"github.com/odziv/odziv/internal/vaulttest"
 	"github.com/odziv/odziv/ledger"
 )
@@ -56,6 +57,14 @@ func serveOverVault(t *testing.T, db string) {
 	r.signed()
 	r.state("ready")
 
+	v.Freeze(t) // it takes connections and answers nothing
+	_, err = sends()
+	must(t, err)
+	r.state("unreachable")
+	v.Thaw(t)
+	r.signed()
+	r.state("ready")
+
 	v.Call(t, "POST", "transit/keys/ckpt-ev/rotate", nil)
 	_, err = sends()
 	must(t, err)
@@ -73,29 +82,37 @@ func serveOverVault(t *testing.T, db string) {
 		t.Errorf("said %d times that nothing is signed", n)
 	}
 	noSecrets(t, w, r.log.String())
+	unread, err := sends()
+	must(t, err)
+	r.signed()
 	r.end()
-	startWhileSealed(t, v, w.Home.Dir, func() (*live, string) { return serve(t, w, w.Home.Dir), old }, func(r *live) func(string) error {
-		_, reads := people(t, w, r)
-		return reads
-	})
+	startWhileSealed(t, v, w, old, unread)
 	sound(t, w)
 }
 
 // startWhileSealed: a server starts without Vault, hands out what needs no key
 // that it does not have, and becomes whole by itself.
-func startWhileSealed(t *testing.T, v *operatorVault, dir string, start func() (*live, string), reader func(*live) func(string) error) {
+func startWhileSealed(t *testing.T, v *operatorVault, w *demo.World, old, unread string) {
 	t.Helper()
-	v.deliver(t, dir)
+	v.deliver(t, w.Home.Dir)
 	v.Seal(t)
-	r, old := start()
+	r := serve(t, w, w.Home.Dir)
 	r.state("sealed")
-	reads := reader(r) // synchronises the directory
-	if err := reads(old); err == nil || !strings.Contains(err.Error(), "cannot reach its keys") {
-		t.Errorf("a body whose key is not in memory: %v", err)
+	_, reads := people(t, w, r) // synchronises the directory
+	size := r.size()
+	for _, msg := range []string{old, unread} {
+		if err := reads(msg); err == nil || !strings.Contains(err.Error(), "cannot reach its keys") {
+			t.Errorf("a body whose key is not in memory: %v", err)
+		}
+	}
+	if r.size() != size {
+		t.Errorf("%d leaves say that something was handed over which was not", r.size()-size)
 	}
 	v.Unseal(t)
 	r.state("ready")
-	until(t, "the key is in memory", func() bool { return reads(old) == nil })
+	for _, msg := range []string{old, unread} {
+		until(t, "the key is in memory", func() bool { return reads(msg) == nil })
+	}
 	r.signed()
 	s := r.state("ready")
 	until(t, "the rotated key is seen", func() bool { s = r.state("ready"); return len(s.Warnings) > 0 })
