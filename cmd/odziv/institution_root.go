@@ -97,24 +97,33 @@ the institution, with a keystore of her own (odziv enroll --as registrar).`,
 }
 
 func custodiansCommand() *cobra.Command {
-	var files []string
-	var k int
-	cmd := &cobra.Command{
+	return namingCustodians(&cobra.Command{
 		Use: "custodians", Short: "name who can recover desks that lost all keys; k of the root",
 		Long: `custodians names those who together can recover a desk that lost all its keys: any two
 of three, unless you say otherwise. They are people of different units, whose keys lie
 offline in different places (odziv enroll --as custodian). The list replaces the one
 before; it counts for keys that desks make from then on.`,
 		Example: "  odziv institution custodians --key c1/key.json --key c2/key.json --key c3/key.json --k 2",
-	}
+	}, func(*session, directory.Institution) {})
+}
+
+// namingCustodians builds a command of the root that names custodians; seen learns
+// for which institution.
+func namingCustodians(cmd *cobra.Command, seen func(s *session, inst directory.Institution)) *cobra.Command {
+	var files []string
+	var k int
 	cmd.Flags().StringArrayVar(&files, "key", nil, "key.json of a custodian; all of them, in their order")
 	cmd.Flags().IntVar(&k, "k", 2, "how many of them recover a desk")
-	return rootStatement(cmd, func(_ *session, inst directory.Institution) (directory.Body, error) {
+	return rootStatement(cmd, func(s *session, inst directory.Institution) (directory.Body, error) {
+		seen(s, inst)
 		b := &directory.InstCustodians{I: inst.I, K: k, Rcps: []string{}}
 		for _, file := range files {
 			key, err := readKey(file, ceremony.Custodian)
 			if err != nil {
 				return nil, err
+			}
+			if key.Inst != inst.I {
+				return nil, cli.Hint(fmt.Errorf("%s is a custodian's key of %s, not of %s", file, key.Inst, inst.I), "nobody signs for two institutions")
 			}
 			if slices.Contains(b.Rcps, key.Rcp) {
 				return nil, cli.Hint(fmt.Errorf("%s: %w", file, ceremony.ErrTwice), "name the key of another person")

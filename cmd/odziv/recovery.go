@@ -13,6 +13,7 @@ import (
 	"github.com/odziv/odziv/internal/evidence"
 	"github.com/odziv/odziv/internal/office"
 	"github.com/odziv/odziv/internal/statement"
+	"github.com/odziv/odziv/keys/directory"
 )
 
 func recoveryCommand() *cobra.Command {
@@ -43,35 +44,50 @@ Without a command it does what status does. docs/recovery.md explains it step by
 }
 
 func recoverySetupCommand() *cobra.Command {
-	cmd := custodiansCommand()
-	cmd.Use, cmd.Short = "setup", "name the custodians: k of the root"
-	cmd.Long = `setup names those who together can recover a desk that lost all its keys. Choose three
+	var s *session
+	var inst string
+	cmd := namingCustodians(&cobra.Command{
+		Use: "setup", Short: "name the custodians: k of the root",
+		Long: `setup names those who together can recover a desk that lost all its keys. Choose three
 people of different units who will be there in a year, and two of them to recover.
 Each makes her keys on a computer of her own (odziv enroll --as custodian), keeps the
 keystore offline in a place of her own, and brings key.json and the printed sheet. The
 fingerprints are compared on paper, here and by every root that signs.
 
 The list replaces the one before. It counts for keys that desks make from then on: let
-every desk rotate afterwards.` + offlineRoots
-	cmd.Example = "  odziv recovery setup --key c1/key.json --key c2/key.json --key c3/key.json --k 2"
+every desk rotate afterwards.`,
+		Example: "  odziv recovery setup --key c1/key.json --key c2/key.json --key c3/key.json --k 2",
+	}, func(at *session, i directory.Institution) { s, inst = at, i.I })
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := run(cmd, args); err != nil {
+		if err := run(cmd, args); err != nil || cli.JSON(cmd) {
 			return err
 		}
-		if !cli.JSON(cmd) {
-			fmt.Fprint(cmd.ErrOrStderr(), `
+		return s.afterSetup(cmd.ErrOrStderr(), inst)
+	}
+	return cmd
+}
+
+// afterSetup says what is to be done once the root has named custodians, and where.
+func (s *session) afterSetup(w io.Writer, inst string) error {
+	fmt.Fprint(w, `
 when all who must have signed:
   1. at EVERY desk each member looks at the new custodians and accepts them:
      odziv directory watch, odziv directory accept ENTRY
      then one runs: odziv directory rotate; another: odziv directory acknowledge
-     until then a desk has no escrow for these custodians; odziv recovery status shows which
-  2. hold a rehearsal for each desk within a week: odziv recovery request DESK --officer u_… --purpose rehearsal
+  2. hold a rehearsal for each desk within a week:
+     odziv recovery request DESK --officer u_… --purpose rehearsal
 `)
-		}
-		return nil
+	r, err := s.RecoveryOf(s.cmd.Context(), inst)
+	if err != nil {
+		return err
 	}
-	return cmd
+	for _, d := range r.Desks {
+		if d.Escrow != office.EscrowNow {
+			fmt.Fprintf(w, "  no escrow for these custodians yet: %s\n", s.called(d.Desk))
+		}
+	}
+	return nil
 }
 
 // custodianNames names custodians as people can compare them.
