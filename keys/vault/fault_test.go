@@ -126,6 +126,9 @@ func TestTokenExpires(t *testing.T) {
 	if w.lost() < 2 {
 		t.Errorf("the reserve was not used:\n%s", w.log)
 	}
+	if strings.Contains(w.log.String(), vault.Unreachable) {
+		t.Errorf("the end of a token was taken for an outage:\n%s", w.log)
+	}
 	w.wantSign(c, pub, vault.ErrLogin)
 	if s := c.State(); !strings.Contains(s.Detail, w.file("secret-id")) || s.ReserveSecretID {
 		t.Errorf("%+v", s)

@@ -3,8 +3,12 @@ package vault_test
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -230,7 +234,15 @@ func TestForgedImport(t *testing.T) {
 	cfg.Address = l.URL
 	c := w.open(cfg)
 	seed := make([]byte, 32)
-	for _, public := range []any{nil, "", "x", "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAbADwYyhf+zSuHNU8aO3/3L8eYVa1JPbbGf6tq0/+cac=\n-----END PUBLIC KEY-----\n"} {
+	short, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(short.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, public := range []any{nil, "", "x", string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})), "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAbADwYyhf+zSuHNU8aO3/3L8eYVa1JPbbGf6tq0/+cac=\n-----END PUBLIC KEY-----\n"} {
 		l.data(func(d map[string]any) {
 			if _, ok := d["public_key"]; ok {
 				d["public_key"] = public

@@ -2,6 +2,7 @@ package vault_test
 
 import (
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -103,6 +104,32 @@ func TestSecretIDInterrupted(t *testing.T) {
 		t.Errorf("the log says nothing:\n%s", w.log)
 	}
 	w.noFile("secret-id", "secret-id.using", "secret-id.reserve")
+}
+
+// A secret id that was unwrapped is used even if Vault goes away before the login:
+// there is no other.
+func TestSecretIDKept(t *testing.T) {
+	w := newWorld(t, vaulttest.Dev(t))
+	l := newLiar(t, w)
+	w.secretID("secret-id")
+	cfg := w.config(w.approle())
+	cfg.Address = l.URL
+	l.says(func(path string, _ *http.Response, _ []byte) {
+		if path == "sys/wrapping/unwrap" { // sealed before the answer arrives
+			w.CallAs(t, w.RootToken, "PUT", "sys/seal", nil)
+		}
+	})
+	c, err := vault.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	w.keep(c)
+	w.until(c, vault.Sealed)
+	w.noFile("secret-id", "secret-id.using", "secret-id.reserve")
+	l.honest()
+	w.Unseal(t)
+	w.until(c, vault.Ready)
 }
 
 // A program that waits for a login takes the file that is put there, whatever was

@@ -5,6 +5,12 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -331,6 +337,58 @@ func TestAnchorInVault(t *testing.T) {
 	}
 	if err := a.Keep(ctx, ledger.Ev, storagetest.SignedCheckpoint(t, 20, 1)); err != nil {
 		t.Errorf("adopted after deletion: %v", err)
+	}
+}
+
+// A Vault that forgot, an old snapshot of it put back: what the server remembers
+// of it counts for nothing.
+func TestAnchorForgotten(t *testing.T) {
+	s, ctx := server(t), t.Context()
+	a := operator.Anchor(as(t, s, "odziv"), operator.AnchorPath)
+	for range 2 {
+		if err := a.Keep(ctx, ledger.Ev, storagetest.SignedCheckpoint(t, 5, 1)); err != nil {
+			t.Fatal(err)
+		}
+		if last, err := operator.Anchor(as(t, s, "odziv"), operator.AnchorPath).Last(ctx, ledger.Ev); err != nil || string(last) != string(storagetest.SignedCheckpoint(t, 5, 1)) {
+			t.Errorf("holds %q, %v", last, err)
+		}
+		s.Call(t, "DELETE", "kv/metadata/"+operator.AnchorPath+"/ev", nil)
+	}
+}
+
+// A Vault that gives out a ciphertext of something else: it is not believed, or a
+// period's messages would be lost with the memory of the server.
+func TestPeriodsCheckWhatWasWrapped(t *testing.T) {
+	s, ctx := server(t), t.Context()
+	if err := as(t, s, "root").CreateKey(ctx, operator.KeyPeriod, vault.AES256GCM); err != nil {
+		t.Fatal(err)
+	}
+	p := shred.Period{ID: "2026-11", Key: shred.NewKey()}
+	honest := operator.Periods(as(t, s, "odziv"), operator.KeyPeriod)
+	elsewhere, err := honest.WrapPeriod(ctx, shred.Period{ID: p.ID, Key: shred.NewKey()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := url.Parse(s.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(to)
+	proxy.ModifyResponse = func(r *http.Response) error {
+		if strings.Contains(r.Request.URL.Path, "/transit/encrypt/") {
+			body := fmt.Appendf(nil, `{"data":{"ciphertext":%q,"key_version":1}}`, elsewhere)
+			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+			r.Header.Set("Content-Length", fmt.Sprint(len(body)))
+		}
+		return nil
+	}
+	front := httptest.NewServer(proxy)
+	t.Cleanup(front.Close)
+	through := *s
+	through.Address = front.URL
+	lied := operator.Periods(as(t, &through, "root"), operator.KeyPeriod)
+	if wrapped, err := lied.WrapPeriod(ctx, p); wrapped != nil || !errors.Is(err, vault.ErrAnswer) {
+		t.Errorf("%q, %v", wrapped, err)
 	}
 }
 
