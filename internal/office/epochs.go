@@ -54,6 +54,9 @@ func (o *Office) Rotate(ctx context.Context, desk, why string) (int64, error) {
 	if body.Pkg, err = o.wrapFor(ctx, desk, epoch, id); err != nil {
 		return 0, err
 	}
+	if err := o.opensOwn(desk, epoch, id); err != nil {
+		return 0, err
+	}
 	if body.Esc, err = o.escrow(ctx, desk, epoch, id); err != nil {
 		return 0, err
 	}

@@ -176,3 +176,17 @@ func TestKeysThatDropNothing(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// Whose keystore is not the one that the directory knows makes no key for a desk:
+// of that key she would have no copy that works.
+func TestRotateWithOtherKeys(t *testing.T) {
+	w := watch(t)
+	w.step()
+	p := w.atRing(w.A, w.ringOf(w.A, w.A.Officers[0]), "")
+	if _, err := p.Rotate(t.Context(), w.A.Desk, "yearly"); !errors.Is(err, office.ErrPackage) {
+		t.Errorf("%v", err)
+	}
+	if p.net.count("PUT /v1/directory/") != 0 {
+		t.Error("a statement was submitted")
+	}
+}

@@ -211,7 +211,9 @@ func (w *watched) ringOf(p *apitest.Party, key statement.SigningKey) *ring {
 // at opens the program of a party's officer, in a folder or in memory.
 func (w *watched) at(p *apitest.Party, officer int, dir string) *program {
 	w.t.Helper()
-	return w.atRing(p, w.ringOf(p, p.Officers[officer]), dir)
+	keys := w.ringOf(p, p.Officers[officer])
+	keys.id = p.Identities[officer]
+	return w.atRing(p, keys, dir)
 }
 
 func (w *watched) atRing(p *apitest.Party, keys *ring, dir string) *program {

@@ -68,6 +68,22 @@ func wrapIdentity(recipient, desk string, epoch int64, id *age.HybridIdentity) (
 	return file.Bytes(), err
 }
 
+// opensOwn wraps a key for this officer as the directory knows her, and opens it
+// with the keys that she has: if these are not the same, the desk would get a key
+// of which its maker has no copy that works.
+func (o *Office) opensOwn(desk string, epoch int64, id *age.HybridIdentity) error {
+	me, err := o.Me()
+	if err != nil {
+		return err
+	}
+	file, err := wrapIdentity(me.Rcp, desk, epoch, id)
+	if err != nil {
+		return err
+	}
+	_, err = unwrapIdentity(file, o.Keys.Identity(), rkOf(id))
+	return err
+}
+
 // openPackage fetches the package of an epoch for this officer and compares
 // what is inside with what the directory says.
 func (o *Office) openPackage(ctx context.Context, desk string, epoch int64) (*age.HybridIdentity, error) {

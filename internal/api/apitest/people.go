@@ -25,7 +25,8 @@ type Party struct {
 	Inst, Desk, Type string
 	Officers         [2]statement.SigningKey
 	Users            [2]string
-	Key              *age.HybridIdentity // of the desk, epoch 1
+	Identities       [2]*age.HybridIdentity // of the officers
+	Key              *age.HybridIdentity    // of the desk, epoch 1
 	RK               string
 	Root             statement.SigningKey
 	Registrars       [2]statement.SigningKey
@@ -123,8 +124,9 @@ func (w *World) join(name, typ, fn string) *Party {
 	w.Enter(&directory.InstProfile{I: p.Inst, Type: typ, Level: "local", Territory: []string{}, NB: Begin - hour, NA: Begin + year}, w.Delegates[:]...)
 	w.Enter(&directory.InstRegistrars{I: p.Inst, Keys: publics(p.Registrars[:]...)}, root)
 	for i, k := range p.Officers {
+		p.Identities[i] = w.identity()
 		w.Enter(&directory.OfficerEnrol{U: p.Users[i], I: p.Inst, Key: statement.KeyID(k.Public()), Ed: k.Public(),
-			Rcp: w.identity().Recipient().String(), Roles: []string{"member", "head"}, NB: Begin - hour, NA: Begin + year}, p.Registrars[:]...)
+			Rcp: p.Identities[i].Recipient().String(), Roles: []string{"member", "head"}, NB: Begin - hour, NA: Begin + year}, p.Registrars[:]...)
 	}
 	w.Enter(&directory.DeskProfile{D: p.Desk, I: p.Inst, Fn: fn, NB: Begin - hour, NA: Begin + year}, p.Registrars[0])
 	w.Enter(&directory.DeskMembers{D: p.Desk, Members: p.Users[:]}, p.Registrars[:]...)
