@@ -140,7 +140,7 @@ func (g *gathering) council() error {
 			g.say("   %v.\n", err)
 			continue
 		}
-		if k == n {
+		if k == n && n > 1 {
 			g.say("   All %d must sign then: one lost key, and the rules can never change again.\n", n)
 			if ok, err := g.yesOrNo("   Is that what the agreement says?"); err != nil {
 				return err
@@ -335,6 +335,9 @@ func (g *gathering) delegates() error {
 			return err
 		}
 		g.plan.Seats = n
+		if err := g.keep(); err != nil {
+			return err
+		}
 	}
 	for len(g.plan.Delegates) < g.plan.Seats {
 		i := len(g.plan.Delegates) + 1

@@ -43,6 +43,16 @@ func atTerminal(t *testing.T, cmd *exec.Cmd) *terminal {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Ctrl-C would also throw away what the program is just printing, now and then
+	// the very words about the interruption.
+	mode, err := unix.IoctlGetTermios(int(slave.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mode.Lflag |= unix.NOFLSH
+	if err := unix.IoctlSetTermios(int(slave.Fd()), unix.TCSETS, mode); err != nil {
+		t.Fatal(err)
+	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
@@ -77,7 +87,7 @@ const interrupt = "\x03"
 func (c *terminal) answer(answers ...string) (string, int) {
 	c.t.Helper()
 	defer c.master.Close()
-	watchdog := time.AfterFunc(2*time.Minute, func() { c.cmd.Process.Kill() })
+	watchdog := time.AfterFunc(time.Minute, func() { c.cmd.Process.Kill() })
 	defer watchdog.Stop()
 	chunk := make([]byte, 64<<10)
 	for {
