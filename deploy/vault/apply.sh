@@ -219,7 +219,7 @@ role_is() { # role policies why
 }
 # seconds and list bring Vault's ways of printing to one.
 seconds() { case "$1" in 20m | 20m0s) echo 1200 ;; 96h | 96h0m0s) echo 345600 ;; *) echo "$1" ;; esac; }
-list() { tr -d '[]"' <<<"$1" | tr ', ' '\n\n' | sed 's,/32$,,' | sed '/^$/d' | sort | paste -sd, ; }
+list() { tr -d '[]"' <<<"$1" | tr ', ' '\n\n' | sed -E 's,/(32|128)$,,' | sed '/^$/d' | sort | paste -sd, ; }
 
 if [[ "$split" == yes ]]; then
   role_is odziv-api odziv-api "the exchange's API"
