@@ -61,6 +61,10 @@ more.`,
 				return err
 			}
 			me, err := s.Me()
+			if errors.Is(err, office.ErrNotEnrolled) {
+				return cli.Hint(errors.New("these keys are no enrolled officer's: they have no desk to watch"),
+					"what changed at an institution, anybody may ask: odziv directory history INSTITUTION")
+			}
 			if err != nil {
 				return err
 			}
