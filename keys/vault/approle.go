@@ -158,8 +158,11 @@ func (r AppRole) rightPath(path string) bool {
 	return ok && ok2 && keyName.MatchString(role) && (r.Role == "" || r.Role == role)
 }
 
+// alarmWord marks what somebody must look into at once.
+const alarmWord = "ALARM"
+
 func (r AppRole) alarm(file string, why error) error {
-	return fmt.Errorf("%w: ALARM: the secret id in %s: %w. Unless it is merely too old, somebody else holds it: "+
+	return fmt.Errorf("%w: "+alarmWord+": the secret id in %s: %w. Unless it is merely too old, somebody else holds it: "+
 		"have Vault's keeper destroy it by its accessor and read the audit log; then %s", ErrLogin, file, why, r.advice())
 }
 

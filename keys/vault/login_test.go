@@ -149,6 +149,16 @@ func TestSecretIDReplaced(t *testing.T) {
 		}
 		return nil
 	})
+	if text := w.log.String(); !strings.Contains(text, "level=ERROR") || !strings.Contains(text, "ALARM") {
+		t.Errorf("the refusal was not logged:\n%s", text)
+	}
+	w.write("secret-id", "two words")
+	w.eventually("another refusal in the log", func() error {
+		if text := w.log.String(); !strings.Contains(text, "one token") {
+			return errors.New(text)
+		}
+		return nil
+	})
 	w.secretID("secret-id")
 	w.until(c, vault.Ready)
 
@@ -157,8 +167,8 @@ func TestSecretIDReplaced(t *testing.T) {
 	w.policy(`path "nothing" { capabilities = ["read"] }`)
 	_, _ = c.Key(t.Context(), "sig") // wakes Run
 	w.policy(signerPolicy)
-	w.eventually("alarm", func() error {
-		if !strings.Contains(w.log.String(), "ALARM") {
+	w.eventually("alarm about the reserve", func() error {
+		if !strings.Contains(w.log.String(), "no valid reserve secret id") {
 			return errors.New("none yet")
 		}
 		return nil

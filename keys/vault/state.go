@@ -68,20 +68,25 @@ func (s State) err() error {
 	return fmt.Errorf("%w (%s)", kind, s.Detail)
 }
 
-// become changes the state, and tells the log when Why changes. c.mu is held.
+// become changes the state, and tells the log when Why changes, or what a person
+// must do about it. c.mu is held.
 func (c *Client) become(why, detail string) {
-	if c.state.Why == why {
-		c.state.Detail = detail
-		return
+	same, news := c.state.Why == why, c.state.Detail != detail
+	c.state.Detail = detail
+	if !same {
+		c.state.Ready, c.state.Why, c.state.Since = why == Ready, why, c.cfg.Clock()
+		close(c.changed)
+		c.changed = make(chan struct{})
 	}
-	c.state.Ready, c.state.Why, c.state.Detail, c.state.Since = why == Ready, why, detail, c.cfg.Clock()
-	close(c.changed)
-	c.changed = make(chan struct{})
-	if why == Ready {
+	switch helpless := why == NeedLogin || why == Denied; {
+	case same && !(helpless && news):
+	case why == Ready:
 		c.cfg.Log.Info("vault: ready")
-		return
+	case strings.Contains(detail, alarmWord):
+		c.cfg.Log.Error("vault: not ready", "why", why, "detail", detail)
+	default:
+		c.cfg.Log.Warn("vault: not ready", "why", why, "detail", detail)
 	}
-	c.cfg.Log.Warn("vault: not ready", "why", why, "detail", detail)
 }
 
 // learn takes what a request with session s came back with. mark is the count at
