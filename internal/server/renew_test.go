@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -81,6 +82,7 @@ func TestRenewKeys(t *testing.T) {
 	n.everybody()
 	n.bothSign(directory.Logs{Dir: logs.Dir, Ev: logs.Ev}, [2]string{logs.Dir, logs.Ev})
 	n.oldProof()
+	n.bundle()
 	n.mirror()
 	n.live.end()
 	sound(t, n.w)
@@ -241,6 +243,21 @@ func (n *renewal) oldProof() {
 	must(n.t, err)
 	if len(r.Items) != 1 || r.Items[0].Standing != ledger.Confirmed {
 		n.t.Errorf("%+v", r)
+	}
+}
+
+// bundle is what an auditor gets, checked as she checks it.
+func (n *renewal) bundle() {
+	n.t.Helper()
+	n.live.signed()
+	var file bytes.Buffer
+	must(n.t, n.live.x.Store.Read(n.t.Context(), func(v exchange.View) error {
+		return audit.WriteBundle(n.t.Context(), &file, v, audit.Options{Packs: n.w.Packs, Made: n.w.Clock.Now()})
+	}))
+	_, found, err := audit.VerifyBundle(n.t.Context(), bytes.NewReader(file.Bytes()), int64(file.Len()), audit.Trust{Genesis: n.w.Genesis}, nil)
+	must(n.t, err)
+	for _, f := range found {
+		n.t.Errorf("bundle: %+v", f)
 	}
 }
 
