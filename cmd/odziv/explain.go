@@ -141,7 +141,7 @@ func unsentHint(u *office.Unsent) string {
 	}
 	switch r.Code {
 	case "epoch_stale":
-		return "it is kept, sealed: call that desk or its registrar, who let odziv directory rotate run there, then: " + resume + "; in danger now: " + resume + " --urgency I"
+		return "it is kept, sealed: a member of that desk runs odziv directory rotate, another odziv directory acknowledge (call them, or a registrar there), then: " + resume + "; in danger now: " + resume + " --urgency I"
 	case "epoch_provisional":
 		return "it is kept, sealed: witnesses confirm the key within seconds when they are there, then: " + resume + "; in danger now: " + resume + " --urgency I"
 	}

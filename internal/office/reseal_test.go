@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/odziv/odziv/internal/office"
@@ -165,4 +166,21 @@ func TestWaitsForKey(t *testing.T) {
 	if opened.Text.Body != "body" || len(opened.Att) != 1 {
 		t.Errorf("%+v", opened.Letter)
 	}
+	// One's own desk keeps a copy, so its key matters too, and she is told that it is
+	// her own.
+	_, err = at(t, w, to, 0, "").Send(t.Context(), plainFrom(to.ID, from.ID, all[0]))
+	check(t, err)
+	check(t, w.Clock.Forward(w.Clock.Now()+366*24*60*60*1000))
+	_, err = at(t, w, from, 0, dir).Send(t.Context(), complaint(from.ID, to.ID))
+	var own *office.Unsent
+	if !errors.As(err, &own) {
+		t.Fatalf("%v", err)
+	}
+	renew(t, w, to)
+	if _, err = at(t, w, from, 0, dir).Resume(t.Context(), own.ID); !errors.As(err, &own) || own.Waits() != from.ID || !strings.Contains(err.Error(), "your own desk") {
+		t.Errorf("%v", err)
+	}
+	renew(t, w, from)
+	_, err = at(t, w, from, 0, dir).Resume(t.Context(), own.ID)
+	check(t, err)
 }

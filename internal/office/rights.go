@@ -64,7 +64,7 @@ func (o *Office) sealingEpoch(desk, urgency string) (directory.Epoch, []Caution,
 	}
 	if since, stale := dir.Stale(desk, o.Now()); stale {
 		if !immediate && o.Now() >= since+day {
-			return e, nil, staleKey(desk)
+			return e, nil, o.staleKey(desk)
 		}
 		cautions = append(cautions, Caution{Code: CautionStaleKey, Desk: desk, Since: since})
 	}
@@ -88,8 +88,12 @@ func provisionalKey(desk string) error {
 		Detail: fmt.Sprintf("the new key of desk %s is provisional: the exchange signed it, witnesses have not confirmed it yet", desk)}
 }
 
-func staleKey(desk string) error {
-	return &Refused{Code: "epoch_stale", Desk: desk, Detail: fmt.Sprintf("desk %s must renew its key first", desk)}
+func (o *Office) staleKey(desk string) error {
+	r := &Refused{Code: "epoch_stale", Desk: desk, Detail: fmt.Sprintf("desk %s must renew its key first", desk)}
+	if me, err := o.Me(); err == nil && o.Directory().IsMember(desk, me.U) {
+		r.Detail = fmt.Sprintf("your own desk %s, which keeps a copy of what it sends, must renew its key first", desk)
+	}
+	return r
 }
 
 // awaitKeys gives witnesses a moment to confirm the keys of desks that were
