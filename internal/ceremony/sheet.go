@@ -62,7 +62,12 @@ const (
 	signature            // place for a signature by hand: label
 )
 
-func (s *Sheet) add(parts ...part) { s.parts = append(s.parts, parts...) }
+func (s *Sheet) add(parts ...part) {
+	for _, p := range parts {
+		p.text = visible(p.text)
+		s.parts = append(s.parts, p)
+	}
+}
 
 func (s *Sheet) say(p phrase) string { return s.script.say(p) }
 

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/odziv/odziv/internal/statement"
 	"github.com/odziv/odziv/keys/directory"
@@ -47,10 +49,10 @@ const labelWidth = 24
 // Print writes the words for a terminal of 80 columns: a title, one fact a line,
 // what is dangerous last.
 func (w Words) Print(to io.Writer) {
-	fmt.Fprintf(to, "%s\n\n", w.Title)
+	fmt.Fprintf(to, "%s\n\n", visible(w.Title))
 	for _, l := range w.Lines {
-		for i, row := range strings.Split(l.Text, "\n") {
-			label := l.Label
+		for i, row := range strings.Split(visible(l.Text), "\n") {
+			label := visible(l.Label)
 			if i > 0 {
 				label = ""
 			}
@@ -58,8 +60,29 @@ func (w Words) Print(to io.Writer) {
 		}
 	}
 	for _, text := range w.Warnings {
-		fmt.Fprintf(to, "\n  ! %s\n", strings.TrimSpace(wrapped(text, "    ")))
+		fmt.Fprintf(to, "\n  ! %s\n", strings.TrimSpace(wrapped(visible(text), "    ")))
 	}
+}
+
+// visible spells out every character that does not print: what moves a cursor,
+// turns the direction of writing or hides itself would let a statement look like
+// another.
+func visible(text string) string {
+	if !strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) && utf8.ValidString(text) {
+		return text
+	}
+	var b strings.Builder
+	for i, r := range text {
+		switch {
+		case r == utf8.RuneError && !utf8.ValidString(text[i:min(len(text), i+3)]):
+			fmt.Fprintf(&b, "\\x%02x", text[i])
+		case r == '\n' || unicode.IsPrint(r):
+			b.WriteRune(r)
+		default:
+			fmt.Fprintf(&b, "\\u{%x}", r)
+		}
+	}
+	return b.String()
 }
 
 // printRow breaks a fingerprint into two lines, which the eye compares more

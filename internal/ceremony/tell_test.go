@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/odziv/odziv/keys/directory"
 )
@@ -163,4 +165,43 @@ func TestWordsWarn(t *testing.T) {
 			t.Errorf("%s: title %q", HeadOf(body).T, w.Title)
 		}
 	}
+}
+
+// A statement cannot move the cursor, write backwards or hide a character, on the
+// screen or on paper.
+func TestWordsAreVisible(t *testing.T) {
+	tricks := "none\x1b[2J\u202eevil\u200b\u00a0\r\x00\xff"
+	b := &directory.Genesis{Name: tricks, Quorum: directory.Quorum{Dir: tricks, Ev: tricks}, Witnesses: []directory.Witness{{Operator: tricks, VKey: tricks}}}
+	event, err := Teller{}.TellEvent("x", []byte(`{"a":"\u001b[2J\u202e"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash := strings.Repeat("0", 64)
+	for name, shown := range map[string]string{"words": text(Teller{}.Tell(b)), "event": text(event), "text": Annex(English, b, hash).Text(), "html": Annex(English, b, hash).HTML()} {
+		for _, r := range shown {
+			if r != '\n' && !unicode.IsPrint(r) {
+				t.Errorf("%s shows %U", name, r)
+			}
+		}
+		if !utf8.ValidString(shown) || !strings.Contains(shown, `\u{202e}`) {
+			t.Errorf("%s: %q", name, shown)
+		}
+	}
+}
+
+func FuzzTellEvent(f *testing.F) {
+	f.Add([]byte(`{"ev":"consent.given","at":1771574400000,"to":["i_rooefvdqc76v4aa4ktvk2uhrku"],"x":{"y":[{"z":true}]}}`))
+	f.Add([]byte(`{"a":[]}`))
+	f.Add([]byte(`[1]`))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		w, err := Teller{}.TellEvent("x", payload)
+		if err != nil {
+			return
+		}
+		for _, r := range text(w) {
+			if r != '\n' && !unicode.IsPrint(r) {
+				t.Fatalf("%U came through", r)
+			}
+		}
+	})
 }
