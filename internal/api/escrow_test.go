@@ -405,6 +405,20 @@ func TestEscrowRequestsAreBounded(t *testing.T) {
 	}
 }
 
+// A clock that is set back a little between two requests changes nothing of what
+// auditors compute: the times of the record count.
+func TestEscrowWhenTheClockGoesBack(t *testing.T) {
+	c := withCustody(open(t, api.Options{}))
+	c.Clock.Advance(time.Hour) // well after the last checkpoint
+	c.want(c.request(c.cust[0], c.ask), http.StatusOK, "")
+	recorded := c.Clock.Now()
+	c.Clock.Set(recorded - 60_000)
+	c.want(c.request(c.cust[1], c.ask), http.StatusOK, "")
+	if _, data := c.releaseOf(c.page(c.cust[0].Signer)); data.Until != recorded+evidence.EscrowTerm {
+		t.Errorf("until %d, want 7 days after the time of the leaf, %d", data.Until, recorded+evidence.EscrowTerm)
+	}
+}
+
 // A store that lost or changed an escrow file says so when it is checked, not on the
 // day the file is needed.
 func TestCheckFindsLostEscrow(t *testing.T) {

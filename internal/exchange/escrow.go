@@ -91,7 +91,8 @@ func askOf(body any) *evidence.EscrowAsk {
 
 // recordEscrow records what a custodian says, and releases the files in the same
 // transaction when with her enough have asked for the same. Desk and head learn of
-// both in their feeds before anybody can fetch a byte.
+// both in their feeds before anybody can fetch a byte. Terms are counted from the
+// times of the record, which auditors have too, not from the clock.
 func (s *section) recordEscrow(d *statement.DSSE, a *act) (evidence.Item, error) {
 	if _, err := s.checkStatement(a.head); err != nil {
 		return evidence.Item{}, err
@@ -100,7 +101,7 @@ func (s *section) recordEscrow(d *statement.DSSE, a *act) (evidence.Item, error)
 	if err := s.checkCustodian(d, a.head, ask); err != nil {
 		return evidence.Item{}, err
 	}
-	trail, err := escrowTrail(s.ctx, s.tx, ask.Desk, s.now-2*evidence.EscrowTerm)
+	trail, err := escrowTrail(s.ctx, s.tx, ask.Desk, s.at-2*evidence.EscrowTerm)
 	if err != nil {
 		return evidence.Item{}, err
 	}
@@ -114,7 +115,7 @@ func (s *section) recordEscrow(d *statement.DSSE, a *act) (evidence.Item, error)
 		return item, err
 	}
 	mine := evidence.ReleaseAsk{Idx: item.Idx, Key: a.head.By.Key}
-	return item, s.release(ask, append(evidence.Asking(trail, ask, s.now), mine))
+	return item, s.release(ask, append(evidence.Asking(trail, ask, s.at), mine))
 }
 
 // escrowReaders are the desk itself and every open head desk of its institution.
@@ -157,14 +158,14 @@ func (s *section) checkEscrow(a *act, ask *evidence.EscrowAsk, trail []evidence.
 	mine := func(r evidence.ReleaseAsk) bool { return r.Key == a.head.By.Key }
 	recent := 0
 	for _, step := range trail {
-		if step.Key == a.head.By.Key && step.At > s.now-evidence.EscrowTerm {
+		if step.Key == a.head.By.Key && step.At > s.at-evidence.EscrowTerm {
 			recent++
 		}
 	}
 	if recent >= maxEscrowSteps {
 		return refuse(Conflicting, "escrow_asked", "this custodian has said enough about this desk for a week")
 	}
-	open := evidence.Asking(trail, ask, s.now)
+	open := evidence.Asking(trail, ask, s.at)
 	switch b := a.body.(type) {
 	case *evidence.EscrowRequest:
 		if slices.ContainsFunc(open, mine) {
@@ -224,7 +225,7 @@ func (s *section) release(ask *evidence.EscrowAsk, by []evidence.ReleaseAsk) err
 	if len(by) < inst.Custodians.K {
 		return nil
 	}
-	data := evidence.ReleasedData{EscrowAsk: *ask, Requests: by, Until: s.now + evidence.EscrowTerm}
+	data := evidence.ReleasedData{EscrowAsk: *ask, Requests: by, Until: s.at + evidence.EscrowTerm}
 	for _, e := range ask.Epochs {
 		epoch, _ := s.dir.Epoch(ask.Desk, e)
 		files := s.dir.EscrowFiles(epoch, data.Keys())

@@ -32,10 +32,10 @@ type EscrowStep struct {
 }
 
 // EscrowTrail reads all that ever happened to the escrow of a desk, oldest first.
-// Every leaf stands in the ledger and names the one before it, and whoever signed
-// was a custodian then: what the exchange leaves out or makes up in between convicts
-// it. What it leaves out at the end shows in the feeds of the desk and of its
-// institution's head.
+// Every leaf stands in the ledger and names the one before it, whoever signed was a
+// custodian then, and what was released enough of them asked for: what the exchange
+// leaves out or makes up in between convicts it. What it leaves out at the end shows
+// in the feeds of the desk and of its institution's head.
 func (o *Office) EscrowTrail(ctx context.Context, desk string) ([]EscrowStep, error) {
 	var trail []EscrowStep
 	next := int64(-1) // the leaf that must come, going backwards; at first any
@@ -69,12 +69,38 @@ func (o *Office) EscrowTrail(ctx context.Context, desk string) ([]EscrowStep, er
 		}
 	}
 	slices.Reverse(trail)
-	return trail, nil
+	return trail, o.releasesAsked(trail)
+}
+
+// releasesAsked wants every release to be of what as many custodians asked for as
+// the institution's root wanted then.
+func (o *Office) releasesAsked(trail []EscrowStep) error {
+	var before []evidence.EscrowStep
+	for _, s := range trail {
+		if s.Release != nil {
+			then := o.Directory().At(s.DirN)
+			inst, _ := then.Institution(then.InstOfDesk(s.Ask.Desk))
+			asking := evidence.Asking(before, s.Ask, s.At)
+			for _, r := range s.Release.Requests {
+				if !slices.Contains(asking, r) {
+					return o.lie(fmt.Sprintf("entry %d releases the escrow of the desk on a request that nobody made, entry %d", s.Idx, r.Idx))
+				}
+			}
+			if inst.Custodians.K < 1 || len(s.Release.Requests) < inst.Custodians.K {
+				return o.lie(fmt.Sprintf("entry %d releases the escrow of the desk to %d custodians, and the institution wants %d", s.Idx, len(s.Release.Requests), inst.Custodians.K))
+			}
+		}
+		before = append(before, s.EscrowStep)
+	}
+	return nil
 }
 
 // escrowStep decodes a leaf and wants a custodian of the time to have signed it.
 func (o *Office) escrowStep(f FeedItem) (EscrowStep, error) {
 	step, err := evidence.EscrowStepOf(f.M, f.P)
+	if err == nil && step.Release != nil {
+		err = step.Release.Check()
+	}
 	s := EscrowStep{EscrowStep: step, Standing: f.Standing, DirN: f.M.DirN}
 	if err != nil || step.Release != nil {
 		return s, err
