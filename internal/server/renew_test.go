@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/odziv/odziv/internal/audit"
+	"github.com/odziv/odziv/internal/evidence"
 	"github.com/odziv/odziv/internal/exchange"
 	"github.com/odziv/odziv/internal/observe"
 	"github.com/odziv/odziv/internal/office"
@@ -39,6 +40,7 @@ type renewal struct {
 	behind    *office.Office // was last there before the council changed the keys
 	proof     []byte         // made under the first keys
 	leaf      []byte
+	first     evidence.Item // of before
 }
 
 // TestRenewKeys: the keys of the ledger are renewed and everybody follows, who
@@ -82,6 +84,7 @@ func TestRenewKeys(t *testing.T) {
 	n.everybody()
 	n.bothSign(directory.Logs{Dir: logs.Dir, Ev: logs.Ev}, [2]string{logs.Dir, logs.Ev})
 	n.oldProof()
+	n.evidence(n.first)
 	n.bundle()
 	n.mirror()
 	n.live.end()
@@ -108,7 +111,7 @@ func newRenewal(t *testing.T) *renewal {
 	must(t, w.Confirmed(ctx))
 	c, err := n.always.Prove(ctx, sent.Item)
 	must(t, err)
-	n.proof = c.Proof
+	n.proof, n.first = c.Proof, sent.Item
 	must(t, w.Exchange.Store.View(ctx, func(r ledger.Reader) error {
 		leaves, err := r.Entries(ctx, ledger.Ev, sent.Item.Idx, sent.Item.Idx+1)
 		n.leaf = leaves[0]
@@ -159,6 +162,7 @@ func (n *renewal) everybody() {
 	if c.Standing != ledger.Confirmed {
 		n.t.Errorf("standing %s", c.Standing)
 	}
+	n.evidence(sent.Item)
 	must(n.t, at(n.t, n.w, n.to.Officers[1], n.live.url).Sync(ctx))
 	for _, o := range n.observers[:2] {
 		must(n.t, o.Round(ctx, true))
@@ -169,6 +173,18 @@ func (n *renewal) everybody() {
 				n.t.Errorf("alarm of %s: %+v", o.Member.Code, a)
 			}
 		}
+	}
+}
+
+// evidence makes a file of an act for a court, which verifies whichever of the keys
+// signed its proofs.
+func (n *renewal) evidence(item evidence.Item) {
+	n.t.Helper()
+	file, _, err := n.always.Evidence(n.t.Context(), item)
+	must(n.t, err)
+	r, err := audit.VerifyEvidence(file, audit.Trust{Genesis: n.w.Genesis})
+	if err != nil || !r.Pinned {
+		n.t.Errorf("evidence: %v, %+v", err, r)
 	}
 }
 
