@@ -204,7 +204,8 @@ func TestComposeRuns(t *testing.T) {
 	mkdir(t, filepath.Join(root, "tls"))
 	certify(t, filepath.Join(root, "tls/chain.pem"), filepath.Join(root, "tls/key.pem"))
 	ports := map[string]int{"odzivd-a": freePort(t), "odzivd-b": freePort(t), "proxy": freePort(t)}
-	servers := map[string]*daemon{}
+	servers, genesis := map[string]*daemon{}, ""
+	authority := fmt.Sprintf("localhost:%d", ports["proxy"])
 	odzivd := filepath.Join(tools(t), "odzivd")
 	for _, name := range []string{"odzivd-a", "odzivd-b"} {
 		dir := filepath.Join(root, name)
@@ -213,7 +214,7 @@ func TestComposeRuns(t *testing.T) {
 		roleID := s.Call(t, "GET", "auth/approle/role/odziv/role-id", nil)["data"].(map[string]any)["role_id"].(string)
 		write(t, filepath.Join(dir, "vault/role-id"), roleID)
 		if name == "odzivd-a" {
-			beginAs(t, dir, as(c, "odziv_install"), "--db", as(c, "odzivd"), "--vault", s.Address, "--vault-ca", s.CACert, "--vault-role", "odziv",
+			genesis = beginAs(t, dir, as(c, "odziv_install"), "--authority", authority, "--db", as(c, "odzivd"), "--vault", s.Address, "--vault-ca", s.CACert, "--vault-role", "odziv",
 				"--vault-role-id", filepath.Join(dir, "vault/role-id"), "--vault-secret-id", filepath.Join(dir, "vault/secret-id"))
 			deliver(t, s, filepath.Join(dir, "vault"))
 		} else {
@@ -289,6 +290,14 @@ func TestComposeRuns(t *testing.T) {
 		t.Errorf("%v", err)
 	} else {
 		conn.Close()
+	}
+	// The program of an officer nobody enrolled yet: what she signed for the name that
+	// she called arrives as she signed it, or it would not be her key that is missed.
+	home, env := filepath.Join(root, "officer"), []string{"SSL_CERT_FILE=" + filepath.Join(root, "tls/chain.pem")}
+	run(t, env, filepath.Join(tools(t), "odziv"), "--demo", "--home", home, "enroll", "--inst", "i_aaaaaaaaaaaaaaaaaaaaaaaaaa", "--url", "https://"+authority, "--genesis", genesis,
+		"--new-passphrase-file", filepath.Join(root, "words"))
+	if out, err := try(env, filepath.Join(tools(t), "odziv"), "--demo", "--home", home, "--passphrase-file", filepath.Join(root, "words"), "status"); err == nil || !strings.Contains(out, "the key is not in the directory") {
+		t.Errorf("%v %s", err, out)
 	}
 	// A body without end is refused by the server, and not collected on the way.
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
