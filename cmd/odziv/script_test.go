@@ -22,7 +22,7 @@ import (
 	"github.com/odziv/odziv/keys/keystore"
 )
 
-func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"odziv": main}) }
+func TestMain(m *testing.M) { testscript.Main(tidied{m}, map[string]func(){"odziv": main}) }
 
 // TestScripts runs the program as its users do, against a real server that is
 // a process of its own.

@@ -130,9 +130,23 @@ var programs = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	programsIn = dir
 	out, err := exec.Command("go", "build", "-o", dir+"/", "github.com/odziv/odziv/cmd/odziv", "github.com/odziv/odziv/cmd/odzivd").CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("build: %w\n%s", err, out)
 	}
 	return dir, err
 })
+
+var programsIn string
+
+// tidied removes at the end what all tests share.
+type tidied struct{ *testing.M }
+
+func (t tidied) Run() int {
+	code := t.M.Run()
+	if programsIn != "" {
+		os.RemoveAll(programsIn)
+	}
+	return code
+}
