@@ -92,7 +92,7 @@ var known = []struct {
 	{office.ErrNoRelease, "as many custodians as the institution wants ask for the same within a week: odziv recovery status", cli.Refused},
 	{office.ErrNotYours, "let her open it first, and take the file that she writes: odziv recovery open DESK FILE", cli.Refused},
 	{office.ErrHandover, "take the file that the custodian before you wrote for this release, whole", cli.Failed},
-	{office.ErrEscrow, "call the head of the institution: whoever made this key sealed another to the custodians; the desk rotates at once", cli.Failed},
+	{office.ErrEscrow, "call the head of the institution: whoever made this key sealed another to the custodians, or the file was exchanged on the way; the desk rotates at once", cli.Failed},
 	{office.ErrReceived, "take the file that the last custodian wrote for you, whole, and the keystore that you were enrolled with last", cli.Failed},
 	{escrow.ErrFormat, "ask the custodian before you for her file once more; if you fetched it yourself, the desk rotates and you rehearse again", cli.Failed},
 	{office.ErrSetUp, "nothing was changed; take another folder with --home", cli.Failed},

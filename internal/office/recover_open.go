@@ -95,6 +95,7 @@ func (o *Office) OpenEscrow(ctx context.Context, packFamily string, ask evidence
 		return Turn{}, err
 	}
 	t := Turn{Recovery: r}
+	passedOn := h != nil
 	if h == nil {
 		h, err = o.fetchEscrow(ctx, r)
 	} else {
@@ -104,7 +105,8 @@ func (o *Office) OpenEscrow(ctx context.Context, packFamily string, ask evidence
 		return t, err
 	}
 	found, err := o.peel(&t, h)
-	if errors.Is(err, escrow.ErrFormat) || errors.Is(err, ErrEscrow) {
+	// What was damaged on the way says nothing about the escrow: it is passed on again.
+	if errors.Is(err, ErrEscrow) || errors.Is(err, escrow.ErrFormat) && !passedOn {
 		return t, errors.Join(err, o.reportEscrow(ctx, packFamily, ask, r.Release.Idx, evidence.OutcomeFailed))
 	}
 	if err != nil || t.Next != nil {

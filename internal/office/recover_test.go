@@ -615,6 +615,15 @@ func TestHandoverOfOthers(t *testing.T) {
 			t.Errorf("%s: %v, want ErrHandover", name, err)
 		}
 	}
+	h, err := office.ParseHandover(must(turn.Next.Encode()))
+	check(t, err)
+	h.Files[0].Age[len(h.Files[0].Age)-1] ^= 1
+	if _, err := r.cust[1].OpenEscrow(ctx, "rs-a", ask, h, nil); !errors.Is(err, escrow.ErrFormat) {
+		t.Errorf("damaged on the way: %v, want ErrFormat", err)
+	}
+	if got := r.escrowEvents(r.desk, 0); slices.Contains(got, evidence.EscrowOpened) {
+		t.Error("what was damaged on the way stands on record as a failure")
+	}
 	for _, bad := range [][]byte{nil, []byte("{}"), append(must(turn.Next.Encode()), ' '), bytes.Repeat([]byte("x"), office.MaxHandover+1)} {
 		if _, err := office.ParseHandover(bad); !errors.Is(err, office.ErrHandover) {
 			t.Errorf("%.20q: %v, want ErrHandover", bad, err)
