@@ -21,7 +21,6 @@ import (
 	"github.com/odziv/odziv/internal/scenario/demo"
 	"github.com/odziv/odziv/internal/server"
 	"github.com/odziv/odziv/internal/statement"
-	"github.com/odziv/odziv/internal/vaulttest"
 	"github.com/odziv/odziv/keys/directory"
 	"github.com/odziv/odziv/ledger"
 	"github.com/odziv/odziv/messaging"
@@ -284,83 +283,4 @@ func (n *renewal) mirror() {
 	must(n.t, err)
 	_, err = exchange.Compare(n.t.Context(), n.live.x.Store, m)
 	must(n.t, err)
-}
-
-// In Vault new keys are new versions: until the directory names them they only
-// sign along, and they can be given up.
-func TestRenewInVault(t *testing.T) {
-	ctx := t.Context()
-	v := prepared(t, vaulttest.Dev(t))
-	w, _ := atRest(t, "")
-	moved(t, w, v)
-	home := func() *server.Home {
-		h, err := server.OpenHome(w.Home.Dir)
-		must(t, err)
-		return h
-	}
-	quiet := slog.New(slog.DiscardHandler)
-	before := keysOf(t, home())
-	if _, err := home().Renew(ctx, server.InVault, server.VaultAccess{}, quiet); !errors.Is(err, server.ErrNoNewKey) {
-		t.Errorf("without a new version: %v", err)
-	}
-	v.Call(t, "POST", "transit/keys/ckpt-dir/rotate", nil)
-	v.Call(t, "POST", "transit/keys/ckpt-ev/rotate", nil)
-	v.deliver(t, w.Home.Dir)
-	logs, err := home().Renew(ctx, server.InVault, server.VaultAccess{}, quiet)
-	must(t, err)
-	v.deliver(t, w.Home.Dir)
-	r := serve(t, w, w.Home.Dir)
-	sends, _ := people(t, w, r)
-	_, err = sends()
-	must(t, err)
-	r.signed()
-	(&renewal{t: t, w: w, live: r}).bothSign(logs, [2]string{before[ledger.Dir], before[ledger.Ev]})
-	r.end()
-	x, err := home().OpenExchange(ctx, w.Clock, w.Packs, quiet)
-	must(t, err)
-	defer x.Store.Close()
-	if err := home().FinishRenewal(ctx, x); !errors.Is(err, server.ErrNotNamed) {
-		t.Errorf("finished although the council signed nothing: %v", err)
-	}
-	must(t, home().CancelRenewal(x))
-	if after := keysOf(t, home()); after[ledger.Dir] != before[ledger.Dir] || after[ledger.Ev] != before[ledger.Ev] {
-		t.Errorf("given up: %v", after)
-	}
-}
-
-// What is wrong with the settings of a key in Vault is said, in the log once and
-// to whoever asks, and a key that could be taken out begins no ledger.
-func TestVaultWarnings(t *testing.T) {
-	v := prepared(t, vaulttest.Dev(t))
-	w, _ := atRest(t, "")
-	moved(t, w, v)
-	v.Call(t, "POST", "transit/keys/ckpt-dir/config", map[string]any{"deletion_allowed": true, "exportable": true, "allow_plaintext_backup": true})
-	v.Call(t, "POST", "transit/keys/ckpt-ev/rotate", nil)
-	v.Call(t, "POST", "transit/keys/ckpt-ev/config", map[string]any{"min_encryption_version": 2})
-	r := serve(t, w, w.Home.Dir)
-	until(t, "the keys were looked at", func() bool { s, err := r.home.KeyState(); return err == nil && s != nil && len(s.Warnings) > 0 })
-	s, err := r.home.KeyState()
-	must(t, err)
-	for i, want := range []string{"ckpt-dir: the key can be exported", "ckpt-dir: the key can be backed up", "ckpt-dir: the key may be deleted", "ckpt-ev: min_encryption_version is 2"} {
-		if i >= len(s.Warnings) || !strings.HasPrefix(s.Warnings[i], want) {
-			t.Errorf("%d: %v, want %q", i, s.Warnings, want)
-		}
-	}
-	sends, _ := people(t, w, r)
-	_, err = sends()
-	must(t, err)
-	until(t, "it is said that nothing is signed", func() bool { return strings.Contains(r.log.String(), "lower its min_encryption_version") })
-	if n := strings.Count(r.log.String(), "a key in Vault is not as it should be"); n != 4 {
-		t.Errorf("said %d times", n)
-	}
-	r.end()
-	dir := filepath.Join(memoryDir(t), "new")
-	must(t, os.Mkdir(dir, 0o700))
-	_, err = server.InitHomeInVault(t.Context(), dir, server.Settings{Host: "exchange.example", Authority: "exchange.example", DB: "sqlite:ledger.db"}, v.access(t, dir), slog.New(slog.DiscardHandler))
-	if !errors.Is(err, server.ErrTakeable) {
-		t.Errorf("a ledger with a key that can be taken out: %v", err)
-	}
-	if _, err := os.Stat(filepath.Join(dir, "server.json")); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("settings were written: %v", err)
-	}
 }
