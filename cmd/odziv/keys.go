@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -252,12 +253,30 @@ func copyBeside(from, to string) (copied []string, err error) {
 		if name == "exchange.json" && err == nil && string(there) != string(data) {
 			return copied, cli.Hint(fmt.Errorf("%s belongs to another exchange", to), "the keystore was copied; take another folder for this exchange")
 		}
+		if name == "names.json" && err == nil {
+			if data, err = joinNames(there, data); err != nil {
+				return copied, cli.Hint(fmt.Errorf("%s: %w", filepath.Join(to, name), err), "the keystore was copied; look at both files")
+			}
+		}
 		if err := replaceDurably(filepath.Join(to, name), data); err != nil {
 			return copied, err
 		}
 		copied = append(copied, name)
 	}
 	return copied, nil
+}
+
+// joinNames has all names of both files; ours count where they differ.
+func joinNames(theirs, ours []byte) ([]byte, error) {
+	var all map[string]string
+	if err := json.Unmarshal(theirs, &all); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(ours, &all); err != nil {
+		return nil, err
+	}
+	data, err := json.MarshalIndent(all, "", "  ")
+	return append(data, '\n'), err
 }
 
 func same(a, b string) bool {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -219,7 +220,13 @@ func (m *mover) toFile() error {
 	case m.from != "":
 		return cli.Hint(fmt.Errorf("%s is not there", from), "check the name; without it leave --from out, and a new signing key is made")
 	}
-	return m.anew()
+	if path := filepath.Join(m.home, keystoreFile); isThere(path) {
+		return m.take(path, path) // a run that was stopped before its last step
+	}
+	if next := filepath.Join(m.home, nextKeystore); isThere(next) {
+		return m.take(next, filepath.Join(m.home, keystoreFile))
+	}
+	return m.prepare(filepath.Join(m.home, nextKeystore))
 }
 
 // inVault opens what Vault has.
@@ -309,19 +316,15 @@ const (
 	nextRequest  = "enrol-request.next.json"
 )
 
-// anew makes a keystore with a new signing key, since the one in Vault never leaves
-// it, and a new identity, since the directory wants a fresh one for a new key. The
-// officer works on with Vault until the new key is enrolled.
-func (m *mover) anew() error {
-	next := filepath.Join(m.home, nextKeystore)
-	if !isThere(next) {
-		return m.prepare(next)
-	}
+// take comes back with a keystore that has another signing key than Vault, once
+// that is enrolled; the officer works with Vault until then. The keystore moves to
+// path, and then vault.json goes.
+func (m *mover) take(from, path string) error {
 	demo, _ := m.cmd.Flags().GetBool("demo")
 	opts := keystore.Options{Demo: demo}
 	var keys *keystore.Keystore
 	words, err := tryPassphrase(m.cmd, "passphrase of the new keystore: ", func(words keystore.Secret) (err error) {
-		keys, err = keystore.Open(next, words, opts)
+		keys, err = keystore.Open(from, words, opts)
 		return err
 	})
 	if err != nil {
@@ -336,27 +339,28 @@ func (m *mover) anew() error {
 	} else { // her access may have ended with the old key: what it held was taken over before
 		fmt.Fprintf(m.cmd.ErrOrStderr(), "odziv: Vault was not asked for desk keys that came since (%v); a colleague can grant them\n", err)
 	}
-	if err := keys.Update(next, words); err != nil {
+	if err := keys.Update(from, words); err != nil {
 		return err
 	}
-	if err := m.enrolledYet(keys); err != nil {
+	if !keys.Signer().Public().Equal(ed25519.PublicKey(m.place.Public)) {
+		if err := m.enrolledYet(keys); err != nil {
+			return err
+		}
+	}
+	if err := proven(from, words, opts, keys); err != nil {
 		return err
 	}
-	if err := proven(next, words, opts, keys); err != nil {
-		return err
-	}
-	path := filepath.Join(m.home, keystoreFile)
-	if isThere(path) {
-		return cli.Hint(fmt.Errorf("%s is there already", path), "nothing was changed; put it elsewhere and run the same command again")
-	}
-	if err := os.Rename(next, path); err != nil {
-		return err
+	if from != path {
+		if err := os.Rename(from, path); err != nil {
+			return err
+		}
+		os.Remove(from + keystore.LockSuffix)
+		os.Rename(from+keystore.PreviousSuffix, path+keystore.PreviousSuffix)
 	}
 	afterStep("filed")
 	if err := m.leaveVault(); err != nil {
 		return err
 	}
-	os.Remove(next + keystore.LockSuffix)
 	return m.sayFiled("of the key before")
 }
 
@@ -383,7 +387,9 @@ func (m *mover) enrolledYet(keys *keystore.Keystore) error {
 		Hint: "a registrar revokes the old key and two enrol the new one with " + filepath.Join(m.home, nextRequest) + "; then run the same command again"}
 }
 
-// prepare makes the new keystore and the request.
+// prepare makes a keystore with a new signing key, since the one in Vault never
+// leaves it, and a new identity, since the directory wants a fresh one for a new
+// key; and the request.
 func (m *mover) prepare(next string) error {
 	there, err := m.inVault()
 	if err != nil {
