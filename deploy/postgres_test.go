@@ -174,8 +174,15 @@ func TestPostgresHBA(t *testing.T) {
 	if len(open) != 0 {
 		t.Errorf("lines %v let too many in", open)
 	}
-	if n := c.Query("postgres", "SELECT count(*)::text FROM pg_hba_file_rules"); n[0] == "0" {
-		t.Error("no rules are read")
+	// The first rule that fits decides, so each of those who must get in has one.
+	for _, who := range []struct{ kind, database, user string }{
+		{"local", "all", "postgres"}, {"local", "replication", "postgres"}, {"local", "odziv", "odziv_install"}, {"host", "odziv", "odzivd"},
+		{"hostssl", "odziv", "odzivd"}, {"hostssl", "odziv", "odziv_install"}, {"hostssl", "replication", "odziv_replica"},
+	} {
+		n := c.Query("postgres", "SELECT count(*)::text FROM pg_hba_file_rules WHERE type = $1 AND $2 = ANY(database) AND $3 = ANY(user_name)", who.kind, who.database, who.user)
+		if n[0] == "0" {
+			t.Errorf("nobody lets %v in", who)
+		}
 	}
 }
 
