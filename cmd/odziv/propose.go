@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -64,7 +66,8 @@ func bodyOf(name string) (directory.Body, error) {
 	if string(members["t"]) == `"genesis"` {
 		dirn = "0"
 	}
-	for member, value := range map[string]string{"at": "1", "dirn": dirn, "prev": `""`, "v": "1"} {
+	now := strconv.FormatInt(time.Now().UnixMilli(), 10) // a revocation's from is not after at
+	for member, value := range map[string]string{"at": now, "dirn": dirn, "prev": `""`, "v": "1"} {
 		if _, ok := members[member]; !ok {
 			members[member] = json.RawMessage(value)
 		}
