@@ -163,8 +163,8 @@ func (c *Custody) insert(l ledger.Log, k LogKey) {
 // logs, and changes nothing else, with the members that whoever signs does not
 // fill in.
 func PolicyWith(dir *directory.State, logs directory.Logs) map[string]any {
-	return map[string]any{"t": "policy", "council": dir.Council(), "delegates": dir.Delegates(), "logs": logs,
-		"quorum": dir.Quorum(), "witnesses": dir.Witnesses()}
+	return map[string]any{"t": "policy", "council": dir.Council(), "delegates": append([]directory.Delegate{}, dir.Delegates()...), "logs": logs,
+		"quorum": dir.Quorum(), "witnesses": append([]directory.Witness{}, dir.Witnesses()...)}
 }
 
 // FinishRenewal lets the old keys sign no more, once the directory names the new

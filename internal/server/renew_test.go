@@ -3,9 +3,11 @@ package server_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,8 +62,9 @@ func TestRenewKeys(t *testing.T) {
 		t.Errorf("finished while a server runs: %v", err)
 	}
 	n.bothSign(logs, old)
-	foreign := directory.Logs{Dir: strings.Replace(old[0], "A", "B", 1), Ev: logs.Ev}
-	if err := n.propose(foreign); err == nil || !strings.Contains(err.Error(), "does not sign") && !strings.Contains(err.Error(), "logs") {
+	elsewhere, err := ledger.NewSigningKey(ledger.Dir.Origin(demo.Host), bytes.Repeat([]byte{7}, 32))
+	must(t, err)
+	if err := n.propose(directory.Logs{Dir: elsewhere.VerifierKey(), Ev: logs.Ev}); err == nil || !strings.Contains(err.Error(), "does not sign") {
 		t.Errorf("a policy with keys that are not here: %v", err)
 	}
 	n.everybody()
@@ -134,8 +137,17 @@ func (n *renewal) serve() {
 }
 
 func (n *renewal) propose(logs directory.Logs) error {
-	dir := n.live.x.Directory()
-	body := &directory.Policy{Council: dir.Council(), Delegates: dir.Delegates(), Logs: logs, Quorum: dir.Quorum(), Witnesses: dir.Witnesses()}
+	text, err := json.MarshalIndent(server.PolicyWith(n.live.x.Directory(), logs), "", "  ") // as odzivd writes it
+	must(n.t, err)
+	members := map[string]any{}
+	must(n.t, json.Unmarshal(text, &members))
+	maps.Copy(members, map[string]any{"at": 1, "dirn": 1, "prev": "", "v": 1}) // as odziv directory propose reads it
+	payload, err := statement.Marshal(members)
+	must(n.t, err)
+	body, err := directory.DecodePayload(payload)
+	if err != nil {
+		return err
+	}
 	return n.w.Propose(n.t.Context(), body, n.w.Council().Signer())
 }
 

@@ -14,7 +14,10 @@ import (
 // signs nothing, says so once, and is whole again by itself.
 func TestServeOverVault(t *testing.T) {
 	for name, database := range engines {
-		t.Run(name, func(t *testing.T) { serveOverVault(t, database(t)) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // both wait most of the time
+			serveOverVault(t, database(t))
+		})
 	}
 }
 
