@@ -79,7 +79,7 @@ var known = []struct {
 	{server.ErrNoHome, "name the folder with --dir, or make one with: odzivd init --host …"},
 	{server.ErrSettings, "mend server.json, or the flags of odzivd init"},
 	{server.ErrServes, "stop the server of this folder first, then run the same command again"},
-	{server.ErrMoving, "an odzivd keys move was interrupted: run the same command again, which goes on where it stopped"},
+	{server.ErrMoving, "an odzivd keys move or keys cycle was interrupted: run the same command again, which goes on where it stopped"},
 	{server.ErrInVault, "the key never leaves Vault: see odzivd keys --help"},
 	{server.ErrOtherKeys, "the council signs a genesis that names the keys this server printed at odzivd init --host"},
 	{server.ErrForeignKey, "put the keys folder of this server back, with its server.json: no other key can sign this ledger. If the council named new ones, see odzivd keys renew --help"},
