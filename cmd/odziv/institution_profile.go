@@ -202,12 +202,12 @@ func (s *session) afterSuccession(a *asker, last, first directory.Institution) {
 	a.say("\nnext, until that day:\n")
 	a.say("  - registrars of %s enrol its officers and open its desks: odziv officer enrol, odziv officer desk open\n", first.I)
 	for _, d := range s.Directory().DesksOfInst(last.I) {
-		a.say("  - a member of desk %s grants its keys to officers of the successor: odziv directory grant --desk %s\n", d, d)
+		a.say("  - people of the successor who shall read on in desk %s become officers of %s and members of that desk;\n    a colleague hands them its keys: odziv directory grant --desk %s\n", d, last.I, d)
 	}
 	for _, i := range s.Directory().Institutions() {
 		if inst, _ := s.Directory().Institution(i); inst.EscalatesTo == last.I {
 			a.say("  - two delegates let %s escalate to the successor: odziv institution profile %s --escalates-to %s\n", i, i, first.I)
 		}
 	}
-	a.say("  - officers of %s keep reading what they received before; their desks take nothing new after it\n", last.I)
+	a.say("  - every desk of %s signs for what waits for it: from that day on it can read again what it signed for, and do nothing else\n", last.I)
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/odziv/odziv/internal/api"
 	"github.com/odziv/odziv/internal/api/apitest"
@@ -16,6 +17,7 @@ import (
 	"github.com/odziv/odziv/internal/evidence"
 	"github.com/odziv/odziv/internal/exchange"
 	"github.com/odziv/odziv/internal/statement"
+	"github.com/odziv/odziv/keys/directory"
 	"github.com/odziv/odziv/ledger"
 )
 
@@ -271,4 +273,21 @@ func TestPart(t *testing.T) {
 	if !strings.Contains(s.Log(), "answer broke off") {
 		t.Error("nobody is told why")
 	}
+}
+
+// An institution that has closed acts no more: nothing is sent from its desks,
+// and nothing signed for, which the audit would not accept either. What they
+// received they may still read.
+func TestClosedInstitution(t *testing.T) {
+	s := open(t, api.Options{})
+	s.Enter(&directory.InstProfile{I: s.A.Inst, Type: s.A.Type, Level: "local", Territory: []string{}, NB: s.Clock.Now() - 1, NA: s.Clock.Now() + 60_000}, s.Delegates[:]...)
+	before, after := s.Seal(nil), s.Seal(nil)
+	put := func(sealed *apitest.Sealed) answer {
+		s.upload(sealed)
+		return s.do(s.signed(http.MethodPut, wire.Path(wire.PathMessage, sealed.Msg()), encode(t, sealed.Notice.DSSE)))
+	}
+	s.want(put(before), http.StatusOK, "")
+	s.Clock.Advance(time.Minute)
+	s.want(put(after), http.StatusForbidden, "sender")
+	s.want(s.do(s.signed(http.MethodGet, wire.PathFeed+"?desk="+s.A.Desk, nil)), http.StatusOK, "")
 }

@@ -128,9 +128,8 @@ func (s *section) officer(key, desk string) (directory.Officer, error) {
 		return o, refuse(Forbidden, "sender", "the officer is not a member of the desk").
 			hint("act for a desk you belong to, or ask a registrar").onRecord()
 	}
-	d, ok := s.dir.Desk(desk)
-	if !ok || s.now < d.NB || s.now >= d.NA {
-		return o, refuse(Forbidden, "sender", "the desk is closed or not yet open").onRecord()
+	if !s.dir.DeskOpen(desk, s.now) {
+		return o, refuse(Forbidden, "sender", "the desk or its institution is closed, or not open yet").onRecord()
 	}
 	return o, nil
 }
