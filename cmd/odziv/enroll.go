@@ -77,7 +77,7 @@ in your institution's Vault, or taken from there if they were before.`,
   odziv enroll --home ~/odziv --url https://exchange.example.rs --inst i_rooefvdqc76v4aa4ktvk2uhrku \
       --genesis 1432ddf20c3d0fe5e41bb3712230c3300ce89fced5ac460e970b95bad01d7cfa
   odziv enroll --invite invite.json --again u_aaaqeayeaudaocajbifqydiob4
-  odziv enroll --invite invite.json --vault https://vault.example.rs:8200 --vault-auth ldap --vault-user vesna
+  odziv enroll --invite invite.json --vault https://vault.example.rs:8200 --vault-auth ldap --vault-user officer-a
   odziv enroll --home ~/council --as council`,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if e.home, err = homeOf(cmd); err != nil {

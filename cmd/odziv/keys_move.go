@@ -53,7 +53,7 @@ request to enrol it, and you work on with Vault until registrars have signed tha
 then give the same command once more.
 
 Whatever stops the command, give it again: it goes on where it was.`,
-		Example: `  odziv keys move --to vault --vault https://vault.example.rs:8200 --vault-auth ldap --vault-user vesna
+		Example: `  odziv keys move --to vault --vault https://vault.example.rs:8200 --vault-auth ldap --vault-user officer-a
   odziv keys move --to file
   odziv keys move --to file --from /media/safe/keystore.before-vault.age`,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {

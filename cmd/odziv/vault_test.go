@@ -78,7 +78,7 @@ func (v *vaults) found(ts *testscript.TestScript, s *vaulttest.Server, officers 
 			ts.Fatalf("%s cannot log in: %v", name, answer)
 		}
 		auth := answer["auth"].(map[string]any)
-		ts.Setenv(strings.ToUpper(name)+"_KEY", "officer-"+auth["entity_id"].(string))
+		ts.Setenv(strings.ToUpper(strings.ReplaceAll(name, "-", "_"))+"_KEY", "officer-"+auth["entity_id"].(string))
 		ts.Check(os.WriteFile(ts.MkAbs(name+".token"), []byte(auth["client_token"].(string)+"\n"), 0o600))
 	}
 }

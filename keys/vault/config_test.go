@@ -45,8 +45,8 @@ func TestConfig(t *testing.T) {
 		{vault.Config{Address: "https://vault.example", Auth: vault.AppRole{RoleIDFile: "x"}}, "approle"},
 		{vault.Config{Address: "https://vault.example", Auth: vault.AppRole{RoleIDFile: "x", SecretIDFile: "y", Mount: "../sys"}}, "approle mount"},
 		{vault.Config{Address: "https://vault.example", Auth: vault.AppRole{RoleIDFile: "x", SecretIDFile: "y", Role: "a/b"}}, "role"},
-		{vault.Config{Address: "https://vault.example", Auth: vault.Userpass{Name: "ana"}}, "password"},
-		{vault.Config{Address: "https://vault.example", Auth: vault.Userpass{Name: "ana/../x", Password: vault.NewSecret("x")}}, "user name"},
+		{vault.Config{Address: "https://vault.example", Auth: vault.Userpass{Name: "officer-a"}}, "password"},
+		{vault.Config{Address: "https://vault.example", Auth: vault.Userpass{Name: "officer-a/../x", Password: vault.NewSecret("x")}}, "user name"},
 		{vault.Config{Address: "https://vault.example", Auth: file, Transit: "a/../b"}, "transit mount"},
 		{vault.Config{Address: "https://vault.example", Auth: file, KV: "/kv"}, "kv mount"},
 		{vault.Config{Address: "https://vault.example", Auth: file, CACert: "/nowhere"}, "nowhere"},
@@ -145,7 +145,7 @@ func TestEnvironmentDoesNotTravel(t *testing.T) {
 	}
 	c.Close()
 	first := headers
-	anyone, _ := vault.Open(t.Context(), vault.Config{Address: server.URL, Auth: vault.Userpass{Name: "ana", Password: vault.NewSecret("x")}})
+	anyone, _ := vault.Open(t.Context(), vault.Config{Address: server.URL, Auth: vault.Userpass{Name: "officer-a", Password: vault.NewSecret("x")}})
 	if token := headers.Get("X-Vault-Token"); anyone != nil || token != "" {
 		t.Errorf("a login travels with %q", token)
 	}

@@ -37,7 +37,7 @@ func TestPasswordOnce(t *testing.T) {
 		_, _ = w.Write([]byte(`{"errors":["invalid username or password"]}`))
 	}))
 	t.Cleanup(server.Close)
-	c, err := New(Config{Address: server.URL, Auth: Userpass{Name: "ana", Password: NewSecret("x")}})
+	c, err := New(Config{Address: server.URL, Auth: Userpass{Name: "officer-a", Password: NewSecret("x")}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -239,13 +239,13 @@ func TestTokenFile(t *testing.T) {
 // A person's login; Vault would lock out who keeps on trying a wrong password.
 func TestUserpass(t *testing.T) {
 	w := newWorld(t, vaulttest.Dev(t))
-	w.Call(t, "POST", "auth/userpass/users/ana", map[string]any{"password": "right", "token_policies": "app"})
+	w.Call(t, "POST", "auth/userpass/users/officer-a", map[string]any{"password": "right", "token_policies": "app"})
 	as := func(password string) vault.Config {
-		return w.config(vault.Userpass{Name: "ana", Password: vault.NewSecret(password)})
+		return w.config(vault.Userpass{Name: "officer-a", Password: vault.NewSecret(password)})
 	}
 	c, pub := w.running(as("right"))
 	w.works(c, pub)
-	w.revokeAll("userpass-ana")
+	w.revokeAll("userpass-officer-a")
 	w.wantSign(c, pub, vault.ErrLogin)
 	w.works(c, pub) // the password is still known
 

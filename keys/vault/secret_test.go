@@ -43,7 +43,7 @@ func TestSecretPrints(t *testing.T) {
 	s := vault.NewSecret(canary)
 	for _, v := range []any{
 		s, &s, []vault.Secret{s}, map[string]vault.Secret{"k": s}, struct{ S vault.Secret }{s}, struct{ s vault.Secret }{s}, &struct{ S *vault.Secret }{&s},
-		vault.Userpass{Name: "ana", Password: s}, &vault.Config{Auth: vault.Userpass{Password: s}},
+		vault.Userpass{Name: "officer-a", Password: s}, &vault.Config{Auth: vault.Userpass{Password: s}},
 	} {
 		text := spoken(v)
 		if strings.Contains(text, canary) || strings.Contains(text, fmt.Sprintf("%x", canary)) {
@@ -118,7 +118,7 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 		}
 		login = false
 		for _, auth := range []vault.Auth{
-			vault.Userpass{Name: "ana", Password: vault.NewSecret(password)},
+			vault.Userpass{Name: "officer-a", Password: vault.NewSecret(password)},
 			vault.AppRole{RoleIDFile: filepath.Join(dir, "role"), SecretIDFile: filepath.Join(dir, "secret")},
 			vault.TokenFile{Path: filepath.Join(dir, "token")},
 		} {

@@ -17,7 +17,7 @@ func TestSealed(t *testing.T) {
 	in := newInstitution(t, vaulttest.Raft(t))
 	ctx := t.Context()
 	f := file(t, 1)
-	k, err := officer.Move(ctx, in.login("ana"), f)
+	k, err := officer.Move(ctx, in.login("officer-a"), f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +26,7 @@ func TestSealed(t *testing.T) {
 	}
 	fails := func(want error) {
 		t.Helper()
-		_, openErr := vault.Open(ctx, in.config(in.Address, "ana"))
+		_, openErr := vault.Open(ctx, in.config(in.Address, "officer-a"))
 		_, signErr := k.Signer().Sign(ctx, []byte("m"))
 		for what, err := range map[string]error{"log in": openErr, "sign": signErr, "save": k.Save(ctx)} {
 			if !errors.Is(err, want) {
@@ -42,14 +42,14 @@ func TestSealed(t *testing.T) {
 	in.Kill(t)
 	fails(vault.ErrUnreachable)
 	in.Start(t)
-	again, err := officer.Open(ctx, in.login("ana"))
+	again, err := officer.Open(ctx, in.login("officer-a"))
 	if err != nil || fmt.Sprint(again.DeskEpochs(desk)) != "[1]" {
 		t.Fatalf("half done: %v %v", again.DeskEpochs(desk), err)
 	}
 	if err := k.Save(ctx); err != nil { // the token outlived it
 		t.Fatal(err)
 	}
-	if again, err = officer.Open(ctx, in.login("ana")); err != nil || fmt.Sprint(again.DeskEpochs(desk)) != "[1 2]" {
+	if again, err = officer.Open(ctx, in.login("officer-a")); err != nil || fmt.Sprint(again.DeskEpochs(desk)) != "[1 2]" {
 		t.Errorf("%v %v", again.DeskEpochs(desk), err)
 	}
 }
@@ -62,12 +62,12 @@ func TestDenied(t *testing.T) {
 	f := file(t, 1)
 	for _, without := range []string{"transit-odziv/wrapping_key", "transit-odziv/keys/officer-", "transit-odziv/sign/officer-", "kv-odziv/data/officer-", "kv-odziv/metadata/officer-"} {
 		in.policy(without)
-		if _, err := officer.Move(ctx, in.login("ana"), f); !errors.Is(err, vault.ErrDenied) {
+		if _, err := officer.Move(ctx, in.login("officer-a"), f); !errors.Is(err, vault.ErrDenied) {
 			t.Errorf("without %s: %v", without, err)
 		}
 	}
 	in.policy("")
-	if _, err := officer.Move(ctx, in.login("ana"), f); err != nil {
+	if _, err := officer.Move(ctx, in.login("officer-a"), f); err != nil {
 		t.Error(err)
 	}
 }
@@ -77,15 +77,15 @@ func TestDenied(t *testing.T) {
 func TestRevokedToken(t *testing.T) {
 	in := newInstitution(t, vaulttest.Dev(t))
 	ctx := t.Context()
-	k, err := officer.Move(ctx, in.login("ana"), file(t, 1))
+	k, err := officer.Move(ctx, in.login("officer-a"), file(t, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	in.Call(t, "POST", "sys/leases/revoke-prefix/auth/userpass/login/ana", nil)
+	in.Call(t, "POST", "sys/leases/revoke-prefix/auth/userpass/login/officer-a", nil)
 	if _, err := k.Signer().Sign(ctx, []byte("m")); !errors.Is(err, vault.ErrLogin) && !errors.Is(err, vault.ErrDenied) {
 		t.Errorf("signs with no token: %v", err)
 	}
-	if _, err := officer.Open(ctx, in.login("ana")); err != nil {
+	if _, err := officer.Open(ctx, in.login("officer-a")); err != nil {
 		t.Error(err)
 	}
 }
@@ -101,7 +101,7 @@ func TestMoveCut(t *testing.T) {
 	failed := 0
 	for bytes := int64(0); ; bytes += 400 {
 		front.Mend()
-		c := in.loginAt(front.Address, "ana")
+		c := in.loginAt(front.Address, "officer-a")
 		front.CutAnswer(bytes)
 		k, err := officer.Move(ctx, c, f)
 		if err == nil {
@@ -121,7 +121,7 @@ func TestMoveCut(t *testing.T) {
 	if err := f.WithSeed(func([]byte) error { return nil }); err != nil {
 		t.Errorf("the file's key: %v", err)
 	}
-	k, err := officer.Open(ctx, in.login("ana"))
+	k, err := officer.Open(ctx, in.login("officer-a"))
 	if err != nil || !k.Signer().Public().Equal(f.Signer().Public()) || k.Owner.Role != keystore.Officer {
 		t.Error(err)
 	}

@@ -29,7 +29,7 @@ var _ office.Keys = (*officer.Keys)(nil)
 func TestCreate(t *testing.T) {
 	in := newInstitution(t, vaulttest.Dev(t))
 	ctx := t.Context()
-	c := in.login("ana")
+	c := in.login("officer-a")
 	if _, err := officer.Open(ctx, c); !errors.Is(err, officer.ErrNone) {
 		t.Errorf("before there are any: %v", err)
 	}
@@ -49,7 +49,7 @@ func TestCreate(t *testing.T) {
 	}
 	elsewhere := owner
 	elsewhere.Officer = "u_bbaqeayeaudaocajbifqydiob4"
-	again, made, err := officer.Create(ctx, in.login("ana"), elsewhere, 2)
+	again, made, err := officer.Create(ctx, in.login("officer-a"), elsewhere, 2)
 	if err != nil || made || again.Owner != owner || again.Created != 1 || again.Recipient() != k.Recipient() || len(again.DeskEpochs(desk)) != 1 {
 		t.Errorf("at a second computer: made %v, %v", made, err)
 	}
@@ -60,12 +60,12 @@ func TestCreate(t *testing.T) {
 	if _, err := officer.Open(ctx, in.root()); !errors.Is(err, vault.ErrLogin) {
 		t.Errorf("the root token is nobody: %v", err)
 	}
-	if v, _, err := officer.Create(ctx, in.login("vesna"), owner, 1); err != nil || v.Recipient() == k.Recipient() || v.Name() == k.Name() {
-		t.Errorf("vesna: %v", err)
+	if v, _, err := officer.Create(ctx, in.login("officer-b"), owner, 1); err != nil || v.Recipient() == k.Recipient() || v.Name() == k.Name() {
+		t.Errorf("officer-b: %v", err)
 	}
-	// She cannot read nor use what is ana's.
-	_, _, readErr := in.login("vesna").KVGet(ctx, k.Name())
-	_, signErr := in.login("vesna").Sign(ctx, k.Name(), 1, k.Signer().Public(), []byte("m"))
+	// She cannot read nor use what is the other officer's.
+	_, _, readErr := in.login("officer-b").KVGet(ctx, k.Name())
+	_, signErr := in.login("officer-b").Sign(ctx, k.Name(), 1, k.Signer().Public(), []byte("m"))
 	if !errors.Is(readErr, vault.ErrDenied) || !errors.Is(signErr, vault.ErrDenied) {
 		t.Errorf("a colleague reads: %v; signs: %v", readErr, signErr)
 	}
@@ -76,7 +76,7 @@ func TestCreate(t *testing.T) {
 func TestCreateInterrupted(t *testing.T) {
 	in := newInstitution(t, vaulttest.Dev(t))
 	ctx := t.Context()
-	c := in.login("ana")
+	c := in.login("officer-a")
 	entity, err := c.Entity(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -101,7 +101,7 @@ func TestMove(t *testing.T) {
 	in := newInstitution(t, vaulttest.Dev(t))
 	ctx := t.Context()
 	f := file(t, 1, 2)
-	c := in.login("ana")
+	c := in.login("officer-a")
 	k, err := officer.Move(ctx, c, f)
 	if err != nil {
 		t.Fatal(err)
@@ -154,7 +154,7 @@ func TestMove(t *testing.T) {
 func TestRotated(t *testing.T) {
 	in := newInstitution(t, vaulttest.Dev(t))
 	ctx := t.Context()
-	k, err := officer.Move(ctx, in.login("ana"), file(t, 1))
+	k, err := officer.Move(ctx, in.login("officer-a"), file(t, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestRotated(t *testing.T) {
 	if _, err := k.Signer().Sign(ctx, []byte("m")); err != nil {
 		t.Errorf("open keys: %v", err)
 	}
-	again, err := officer.Open(ctx, in.login("ana"))
+	again, err := officer.Open(ctx, in.login("officer-a"))
 	if err != nil || !again.Signer().Public().Equal(k.Signer().Public()) {
 		t.Fatalf("opened after it: %v", err)
 	}
@@ -172,11 +172,11 @@ func TestRotated(t *testing.T) {
 	// Somebody puts another key in its place: nothing is signed with it.
 	in.Call(t, "POST", "transit-odziv/keys/"+k.Name()+"/config", map[string]any{"deletion_allowed": true})
 	in.Call(t, "DELETE", "transit-odziv/keys/"+k.Name(), nil)
-	if _, err := officer.Open(ctx, in.login("ana")); !errors.Is(err, officer.ErrHalf) {
+	if _, err := officer.Open(ctx, in.login("officer-a")); !errors.Is(err, officer.ErrHalf) {
 		t.Errorf("key gone: %v", err)
 	}
 	in.Call(t, "POST", "transit-odziv/keys/"+k.Name(), map[string]any{"type": "ed25519"})
-	if _, err := officer.Open(ctx, in.login("ana")); !errors.Is(err, keystore.ErrOther) {
+	if _, err := officer.Open(ctx, in.login("officer-a")); !errors.Is(err, keystore.ErrOther) {
 		t.Errorf("another key: %v", err)
 	}
 	if sig, err := again.Signer().Sign(ctx, []byte("m")); err == nil {
@@ -188,13 +188,13 @@ func TestRotated(t *testing.T) {
 func TestTwoComputers(t *testing.T) {
 	in := newInstitution(t, vaulttest.Dev(t))
 	ctx := t.Context()
-	if _, err := officer.Move(ctx, in.login("ana"), file(t, 1)); err != nil {
+	if _, err := officer.Move(ctx, in.login("officer-a"), file(t, 1)); err != nil {
 		t.Fatal(err)
 	}
 	const each = 5
 	var wg sync.WaitGroup
 	for pc := range 3 {
-		k, err := officer.Open(ctx, in.login("ana"))
+		k, err := officer.Open(ctx, in.login("officer-a"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -210,7 +210,7 @@ func TestTwoComputers(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	k, err := officer.Open(ctx, in.login("ana"))
+	k, err := officer.Open(ctx, in.login("officer-a"))
 	if err != nil || len(k.DeskEpochs(other)) != 3*each || len(k.DeskEpochs(desk)) != 1 {
 		t.Errorf("%v %v", k.DeskEpochs(other), err)
 	}
@@ -222,11 +222,11 @@ func TestDrop(t *testing.T) {
 	in := newInstitution(t, vaulttest.Dev(t))
 	ctx := t.Context()
 	f := file(t, 1, 2)
-	k, err := officer.Move(ctx, in.login("ana"), f)
+	k, err := officer.Move(ctx, in.login("officer-a"), f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := officer.Open(ctx, in.login("ana"))
+	second, err := officer.Open(ctx, in.login("officer-a"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +241,7 @@ func TestDrop(t *testing.T) {
 	if err := k.DropPrevious(ctx); err != nil {
 		t.Fatal(err)
 	}
-	again, err := officer.Open(ctx, in.login("ana"))
+	again, err := officer.Open(ctx, in.login("officer-a"))
 	if err != nil || fmt.Sprint(again.DeskEpochs(desk)) != "[2 3]" {
 		t.Errorf("%v %v", again.DeskEpochs(desk), err)
 	}
@@ -255,7 +255,7 @@ func TestDrop(t *testing.T) {
 // TestRedacted: neither the keys nor the entry nor a token is printed.
 func TestRedacted(t *testing.T) {
 	in := newInstitution(t, vaulttest.Dev(t))
-	k, err := officer.Move(t.Context(), in.login("ana"), file(t, 1))
+	k, err := officer.Move(t.Context(), in.login("officer-a"), file(t, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,7 +286,7 @@ func TestRedacted(t *testing.T) {
 // after locking, what was read from Vault is gone from memory's reach.
 func TestForgotten(t *testing.T) {
 	in := newInstitution(t, vaulttest.Dev(t))
-	k, err := officer.Move(t.Context(), in.login("ana"), file(t, 1))
+	k, err := officer.Move(t.Context(), in.login("officer-a"), file(t, 1))
 	if err != nil {
 		t.Fatal(err)
 	}

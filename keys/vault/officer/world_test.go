@@ -36,7 +36,7 @@ func newInstitution(t *testing.T, s *vaulttest.Server) *institution {
 	in.Call(t, "POST", "sys/mounts/kv-odziv", map[string]any{"type": "kv", "options": map[string]string{"version": "2"}})
 	in.Call(t, "POST", "sys/auth/userpass", map[string]any{"type": "userpass"})
 	in.policy("")
-	for _, name := range []string{"ana", "vesna"} {
+	for _, name := range []string{"officer-a", "officer-b"} {
 		in.Call(t, "POST", "auth/userpass/users/"+name, map[string]any{"password": password, "token_policies": "officer", "token_no_default_policy": true})
 	}
 	return in
