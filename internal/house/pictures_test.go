@@ -48,13 +48,29 @@ const (
 	margin     = 16
 )
 
+// widest is how many characters a terminal has in a line.
+const widest = 112
+
+// folded breaks a line as a terminal does.
+func folded(line string) (parts []string) {
+	for r := []rune(line); ; r = r[widest:] {
+		if len(r) <= widest {
+			return append(parts, string(r))
+		}
+		parts = append(parts, string(r[:widest]))
+	}
+}
+
 // typed begins a line that somebody typed: whose terminal it is, and a prompt.
 var typed = regexp.MustCompile(`^[a-z0-9-]* ?\$ `)
 
 // pictureOf draws a terminal. textLength holds each line to its width whatever
 // font the reader has; lines with something typed are set off.
 func pictureOf(text string) []byte {
-	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	var lines []string
+	for l := range strings.Lines(strings.TrimRight(text, "\n")) {
+		lines = append(lines, folded(strings.TrimSuffix(l, "\n"))...)
+	}
 	wide := 60
 	for _, l := range lines {
 		wide = max(wide, utf8.RuneCountInString(l))
