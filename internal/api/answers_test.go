@@ -277,17 +277,30 @@ func TestPart(t *testing.T) {
 
 // An institution that has closed acts no more: nothing is sent from its desks,
 // and nothing signed for, which the audit would not accept either. What they
-// received they may still read.
+// received they may still read. Nothing more is sent to them, since nobody could
+// sign for it.
 func TestClosedInstitution(t *testing.T) {
-	s := open(t, api.Options{})
-	s.Enter(&directory.InstProfile{I: s.A.Inst, Type: s.A.Type, Level: "local", Territory: []string{}, NB: s.Clock.Now() - 1, NA: s.Clock.Now() + 60_000}, s.Delegates[:]...)
-	before, after := s.Seal(nil), s.Seal(nil)
-	put := func(sealed *apitest.Sealed) answer {
-		s.upload(sealed)
-		return s.do(s.signed(http.MethodPut, wire.Path(wire.PathMessage, sealed.Msg()), encode(t, sealed.Notice.DSSE)))
+	for name, tt := range map[string]struct {
+		closes func(*site) *apitest.Party
+		status int
+		code   string
+	}{
+		"the sender's":    {func(s *site) *apitest.Party { return s.A }, http.StatusForbidden, "sender"},
+		"the recipient's": {func(s *site) *apitest.Party { return s.B }, http.StatusConflict, "recipient_closed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, api.Options{})
+			closes := tt.closes(s)
+			s.Enter(&directory.InstProfile{I: closes.Inst, Type: closes.Type, Level: "local", Territory: []string{}, NB: s.Clock.Now() - 1, NA: s.Clock.Now() + 60_000}, s.Delegates[:]...)
+			before, after := s.Seal(nil), s.Seal(nil)
+			put := func(sealed *apitest.Sealed) answer {
+				s.upload(sealed)
+				return s.do(s.signed(http.MethodPut, wire.Path(wire.PathMessage, sealed.Msg()), encode(t, sealed.Notice.DSSE)))
+			}
+			s.want(put(before), http.StatusOK, "")
+			s.Clock.Advance(time.Minute)
+			s.want(put(after), tt.status, tt.code)
+			s.want(s.do(s.signed(http.MethodGet, wire.PathFeed+"?desk="+closes.Desk, nil, closes.Officers[0])), http.StatusOK, "")
+		})
 	}
-	s.want(put(before), http.StatusOK, "")
-	s.Clock.Advance(time.Minute)
-	s.want(put(after), http.StatusForbidden, "sender")
-	s.want(s.do(s.signed(http.MethodGet, wire.PathFeed+"?desk="+s.A.Desk, nil)), http.StatusOK, "")
 }

@@ -134,9 +134,13 @@ func (s *section) officer(key, desk string) (directory.Officer, error) {
 	return o, nil
 }
 
-// checkEpochs wants every recipient named under its current key.
+// checkEpochs wants every recipient to be open, and named under its current key.
 func (s *section) checkEpochs(c *messaging.Core) error {
 	for _, to := range c.To {
+		if !s.dir.DeskOpen(to.Desk, s.now) {
+			return refuse(Conflicting, "recipient_closed", "desk %s or its institution is closed, or not open yet: nobody there could sign for it", to.Desk).
+				hint("the directory says which institution succeeds it: odziv institution list")
+		}
 		e, ok := s.dir.ActiveEpoch(to.Desk)
 		if !ok || e.E != to.Epoch || e.RK != to.RK {
 			return refuse(Conflicting, "epoch_old", "the key of desk %s changed", to.Desk).

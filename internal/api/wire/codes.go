@@ -51,6 +51,7 @@ var Codes = []Code{
 	{"party", []int{403}, "The institution is not party to the case."},
 	{"prev", []int{409}, "The directory moved on since this was prepared."},
 	{"re", []int{422}, "The message answered is not one of this case."},
+	{"recipient_closed", []int{409}, "A recipient's desk or its institution is closed."},
 	{"recorder", []int{403}, "The caller may not record this act."},
 	{"release_blocked", []int{403}, "The message is no longer released to the desk."},
 	{"sender", []int{403}, "The signer may not send this for the desk."},
