@@ -116,7 +116,7 @@ func (a keysAnswer) print(w io.Writer) {
 	if a.Demo {
 		fmt.Fprintln(w, "             of a DEMONSTRATION: weakly locked")
 	}
-	fmt.Fprintf(w, "made         %s\npublic key   %s\nfingerprint  %s\n", time.UnixMilli(a.Created).Format("2006-01-02 15:04"), encode64(a.Public), a.Fingerprint)
+	fmt.Fprintf(w, "made         %s\npublic key   %s\nfingerprint  %s\n", time.UnixMilli(a.Created).Format("2006-01-02 15:04 MST"), encode64(a.Public), a.Fingerprint)
 	for _, d := range a.Desks {
 		fmt.Fprintf(w, "desk         %s  %s: keys %s\n", d.Desk, d.Name, ranges(d.Epochs))
 	}
