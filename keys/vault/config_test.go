@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"encoding/pem"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -207,8 +208,9 @@ func TestTLS(t *testing.T) {
 // the time limit.
 func TestStalled(t *testing.T) {
 	for what, behave := range map[string]func(net.Conn){
-		"silent": func(net.Conn) {},
+		"silent": func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }, // held until the client gives up
 		"dripping": func(conn net.Conn) {
+			_, _ = conn.Read(make([]byte, 4096)) // an answer before the question would be no answer
 			_, _ = conn.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"))
 			for range 1000 {
 				if _, err := conn.Write([]byte(" ")); err != nil {
